@@ -1,0 +1,20 @@
+# One CMake library a folder: callgate_<name>, alias callgate::<name>. It is made of every .cpp in
+# src/<name> (cli/main.cpp is the program's). A folder without sources is header-only.
+function(callgate_library name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/cli/main\\.cpp$")
+  set(kind PUBLIC)
+  if(sources)
+    add_library(callgate_${name} STATIC ${sources})
+    target_link_libraries(callgate_${name} PRIVATE callgate_options)
+  else()
+    add_library(callgate_${name} INTERFACE)
+    set(kind INTERFACE)
+  endif()
+  add_library(callgate::${name} ALIAS callgate_${name})
+  target_include_directories(callgate_${name} ${kind} ${PROJECT_SOURCE_DIR}/include
+                                                      ${PROJECT_SOURCE_DIR}/src)
+  foreach(dependency IN LISTS ARGN)
+    target_link_libraries(callgate_${name} ${kind} callgate::${dependency})
+  endforeach()
+endfunction()

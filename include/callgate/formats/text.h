@@ -1,0 +1,23 @@
+// The policy language: docs/policy.md has the grammar.
+#pragma once
+
+#include "callgate/base/result.h"
+#include "callgate/policy/policy.h"
+
+namespace callgate {
+
+/// A policy and what there is to say about its text.
+struct ParsedPolicy {
+  Policy policy;
+  std::vector<Diagnostic> diagnostics;  ///< warnings and notes; errors make the parse fail
+};
+
+/// Parses a policy. The error holds every mistake of the file, each with its place. `file` is used
+/// in places only. Names are checked against every ABI's tables; whether a rule can be met on the
+/// ABIs compiled for is the business of check().
+[[nodiscard]] Result<ParsedPolicy> parse_policy(std::string_view text, const std::string& file);
+
+/// Prints so that parse_policy gives an equal policy.
+[[nodiscard]] std::string print_policy(const Policy& policy);
+
+}  // namespace callgate

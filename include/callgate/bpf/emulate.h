@@ -24,8 +24,8 @@ struct Trace {
 };
 [[nodiscard]] Trace trace(const Program& program, const SeccompData& data);
 
-/// Why a call number is, or is not, allowed without running the filter: the kernel's constant-action
-/// bitmap (seccomp_is_const_allow of kernel/seccomp.c, 5.11 and later).
+/// Why a call number is, or is not, allowed without running the filter: the kernel's
+/// constant-action bitmap (seccomp_is_const_allow of kernel/seccomp.c, 5.11 and later).
 struct CacheStatus {
   bool cached = false;
   std::size_t stopped_at = 0;  ///< instruction at which the kernel's emulation decided or gave up

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,18 +29,18 @@ inline constexpr std::size_t max_instructions = 4096;
 
 /// Why the kernel refuses a program (EINVAL unless said otherwise).
 enum class Refusal : std::uint8_t {
-  empty,                   ///< no instruction
-  too_long,                ///< more than max_instructions
-  unknown_opcode,          ///< not in bpf_check_classic's table
-  not_for_seccomp,         ///< classic BPF, but not in seccomp_check_filter's list
-  division_by_zero,        ///< DIV K with K == 0
-  shift_too_wide,          ///< LSH or RSH by K >= 32
-  scratch_out_of_range,    ///< M[k] with k >= 16
-  scratch_uninitialised,   ///< M[k] read where some path has not stored it
-  jump_out_of_range,       ///< a target past the end
-  last_not_return,         ///< the last instruction is not a RET
-  load_out_of_range,       ///< LD W ABS past seccomp_data
-  load_unaligned,          ///< LD W ABS at an offset that is not a multiple of 4
+  empty,                  ///< no instruction
+  too_long,               ///< more than max_instructions
+  unknown_opcode,         ///< not in bpf_check_classic's table
+  not_for_seccomp,        ///< classic BPF, but not in seccomp_check_filter's list
+  division_by_zero,       ///< DIV K with K == 0
+  shift_too_wide,         ///< LSH or RSH by K >= 32
+  scratch_out_of_range,   ///< M[k] with k >= 16
+  scratch_uninitialised,  ///< M[k] read where some path has not stored it
+  jump_out_of_range,      ///< a target past the end
+  last_not_return,        ///< the last instruction is not a RET
+  load_out_of_range,      ///< LD W ABS past seccomp_data
+  load_unaligned,         ///< LD W ABS at an offset that is not a multiple of 4
 };
 inline constexpr std::size_t refusal_count = 12;
 [[nodiscard]] std::string_view refusal_name(Refusal reason) noexcept;
@@ -49,6 +50,12 @@ struct RefusedAt {
   Refusal reason;
   std::size_t index = 0;  ///< instruction
 };
+
+/// struct sock_filter[] as instructions, unchecked. A length that is no multiple of 8 is an error.
+[[nodiscard]] Result<std::vector<Instruction>> decode_instructions(std::string_view bytes,
+                                                                   ByteOrder order);
+/// Instructions, valid or not, as struct sock_filter[].
+[[nodiscard]] std::string encode_instructions(std::span<const Instruction> code, ByteOrder order);
 
 /// A program that has passed our copy of the kernel's check (kernel/seccomp.c
 /// seccomp_check_filter, net/core/filter.c bpf_check_classic). It can be built in no other way, so

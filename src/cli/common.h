@@ -1,0 +1,63 @@
+// What several verbs share: loading a source of any format, and the ABIs to work for.
+//
+// A new format is one line in the table of readers in common.cpp and, if it makes something other
+// than a policy or a program, one alternative of LoadedSource::content.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "callgate/bpf/program.h"
+#include "callgate/policy/policy.h"
+#include "cli/verb.h"
+
+namespace callgate::cli {
+
+/// The formats that load_source reads, told apart by content.
+enum class SourceFormat : std::uint8_t {
+  text,  ///< the policy language
+  raw,   ///< struct sock_filter[]
+};
+[[nodiscard]] std::string_view format_name(SourceFormat format) noexcept;
+
+/// What a reader may need to know besides the bytes.
+struct LoadOptions {
+  std::optional<SourceFormat> format;  ///< none: by content
+  std::vector<Arch> arches;            ///< what the user asked for with --arch; may be empty
+  Target target;                       ///< of a raw program
+};
+
+/// A source as it was read.
+struct LoadedSource {
+  std::string path;
+  SourceFormat format = SourceFormat::text;
+  std::variant<Policy, Program> content;
+  std::vector<Diagnostic> diagnostics;  ///< warnings and notes of the reader
+
+  [[nodiscard]] const Policy* policy() const noexcept { return std::get_if<Policy>(&content); }
+  [[nodiscard]] const Program* program() const noexcept { return std::get_if<Program>(&content); }
+};
+
+/// Reads a file ("-": standard input) in whatever format it has. Errors: those of read_file and of
+/// the format's reader; bytes that no reader recognises.
+[[nodiscard]] Result<LoadedSource> load_source(const std::string& path,
+                                               const LoadOptions& options = {});
+/// The same for bytes already in memory; `path` is used in messages only.
+[[nodiscard]] Result<LoadedSource> parse_source(std::string_view bytes, const std::string& path,
+                                                const LoadOptions& options = {});
+
+/// The ABIs of an --arch option: "x86_64,i386". Empty text gives none. Errors: an unknown name, one
+/// named twice.
+[[nodiscard]] Result<std::vector<Arch>> parse_arches(std::string_view list);
+
+/// The ABIs to work for: --arch, else the policy's own, else the native one, with a note added to
+/// `notes` that says so.
+[[nodiscard]] std::vector<Arch> choose_arches(const std::vector<Arch>& asked, const Policy& policy,
+                                              std::vector<Diagnostic>& notes);
+
+/// "x86_64, i386"
+[[nodiscard]] std::string join_arches(std::span<const Arch> arches);
+
+}  // namespace callgate::cli

@@ -43,8 +43,8 @@ struct Operand {
     ip_high,
   };
   Kind kind = Kind::parameter;
-  std::string name;         ///< of a parameter
-  std::uint8_t index = 0;   ///< of an argument word, 0..5
+  std::string name;        ///< of a parameter
+  std::uint8_t index = 0;  ///< of an argument word, 0..5
   bool operator==(const Operand&) const = default;
 };
 
@@ -59,13 +59,19 @@ struct Interval {
 };
 
 /// One comparison. eq..ge and subset have exactly one value and no range.
-/// `x subset V` means: no bit outside V is set in x. A pointer parameter allows only eq/ne 0 ("null").
+/// `x subset V` means: no bit outside V is set in x. A pointer parameter allows only eq/ne 0
+/// ("null").
 struct Test {
   Operand operand;
   std::optional<Value> mask;
   Relation relation = Relation::eq;
   std::vector<Interval> values;
-  bool operator==(const Test&) const = default;
+  Place place;  ///< where it was written; not part of equality
+
+  bool operator==(const Test& other) const {
+    return operand == other.operand && mask == other.mask && relation == other.relation &&
+           values == other.values;
+  }
 };
 
 /// When a rule matches: a tree of tests. `all` of nothing is true, `any` of nothing is false.
@@ -110,19 +116,19 @@ struct Selector {
   [[nodiscard]] static Selector any() { return {.kind = Kind::any}; }
 };
 
-/// What becomes of a rule whose condition names a parameter that an ABI does not hold in a register.
-/// The whole condition is replaced by the constant that makes the verdict stricter (deny) or looser
-/// (allow): under `deny` a rule that denies then matches, every other rule does not.
-enum class OnUntestable : std::uint8_t { error, deny, allow };
+/// What becomes of a rule whose condition names a parameter that an ABI does not hold in a
+/// register. The whole condition is replaced by the constant that makes the verdict stricter (deny)
+/// or looser (allow): under `deny` a rule that denies then matches, every other rule does not.
+enum class OnUntestable : std::uint8_t { error, deny, allow_ };
 
 /// "For these calls, if the condition holds, take this action."
 struct Rule {
   Action action;
   std::vector<Selector> calls;
   Condition condition;
-  std::vector<Arch> arches;  ///< the section it stands in; empty: every ABI
+  std::vector<Arch> arches;                   ///< the section it stands in; empty: every ABI
   std::optional<OnUntestable> on_untestable;  ///< of this rule; else the policy's
-  Place place;               ///< where it was written; not part of equality
+  Place place;                                ///< where it was written; not part of equality
 
   bool operator==(const Rule& other) const {
     return action == other.action && calls == other.calls && condition == other.condition &&
@@ -133,8 +139,8 @@ struct Rule {
 /// An ordered list of rules; the first that matches decides.
 struct Policy {
   std::string name;
-  std::optional<Release> abi;    ///< none: newest_release() of this callgate, with a diagnostic
-  std::vector<Arch> arches;      ///< the ABIs it is for; empty: left to who compiles it
+  std::optional<Release> abi;  ///< none: newest_release() of this callgate, with a diagnostic
+  std::vector<Arch> arches;    ///< the ABIs it is for; empty: left to who compiles it
   Action otherwise{ActionKind::kill_process};  ///< no rule matches
   Action unknown{ActionKind::errno_, 38};      ///< no rule matches an unassigned number (ENOSYS)
   Action unlisted{ActionKind::kill_process};   ///< a call of an ABI that is not among `arches`

@@ -28,13 +28,13 @@ struct NumberRange {
 
 /// What a test's operand is on one ABI for one call (null for a number that has no name).
 struct ResolvedOperand {
-  bool testable = true;    ///< false: the rule's on_untestable applies
+  bool testable = true;                      ///< false: the rule's on_untestable applies
   Operand::Kind kind = Operand::Kind::word;  ///< never `parameter`, except for word_pair
   const Parameter* parameter = nullptr;      ///< set where the operand is a named parameter
-  std::uint8_t low = 0;    ///< argument word
-  std::uint8_t high = 0;   ///< second argument word of a pair
-  bool is_pair = false;    ///< value is args[high].lo << 32 | args[low].lo
-  unsigned bits = 64;      ///< 16, 32, 64: only these low bits count
+  std::uint8_t low = 0;                      ///< argument word
+  std::uint8_t high = 0;                     ///< second argument word of a pair
+  bool is_pair = false;                      ///< value is args[high].lo << 32 | args[low].lo
+  unsigned bits = 64;                        ///< 16, 32, 64: only these low bits count
   bool is_signed = false;
 };
 /// Error: no such parameter on this call.

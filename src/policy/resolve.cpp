@@ -1,0 +1,257 @@
+// Names to numbers, by the ABI tables. Weakness: the judgement on a multiplexed form reads every
+// rule again each time it is asked, so a policy of many group rules costs the square of its length.
+#include "callgate/policy/resolve.h"
+
+#include <algorithm>
+#include <array>
+
+#include "callgate/abi/groups.h"
+#include "policy/multiplexed.h"
+#include "policy/width.h"
+
+namespace callgate {
+namespace {
+
+using policy::fits;
+using policy::low_bits;
+
+/// The numbers that classify() gives to an ABI, -1 included where it is the ABI's.
+std::vector<NumberRange> own_numbers(Arch arch) {
+  switch (arch) {
+    case Arch::x86_64: return {{0, x32_bit - 1}, {skipped_call, skipped_call}};
+    case Arch::x32: return {{x32_bit, skipped_call - 1}};
+    default: return {{0, skipped_call}};
+  }
+}
+
+/// The part of first..last that is the ABI's own.
+void add_clipped(std::vector<NumberRange>& out, Arch arch, std::uint32_t first,
+                 std::uint32_t last) {
+  for (const NumberRange& own : own_numbers(arch)) {
+    const std::uint32_t low = std::max(first, own.first);
+    const std::uint32_t high = std::min(last, own.last);
+    if (low <= high) out.push_back({low, high});
+  }
+}
+
+void add_group(std::vector<NumberRange>& out, const Policy& policy, const Rule& rule, Arch arch,
+               const std::string& name) {
+  const Group* group = find_group(name);
+  if (group == nullptr) return;
+  for (const std::string_view form : group->calls) {
+    const Syscall* call = find_syscall(arch, form);
+    if (call != nullptr && policy::selects_form(policy, rule, arch, *call))
+      out.push_back({call->number, call->number});
+  }
+}
+
+void add_selector(std::vector<NumberRange>& out, const Policy& policy, const Rule& rule, Arch arch,
+                  const Selector& selector) {
+  switch (selector.kind) {
+    case Selector::Kind::name:
+      if (const Syscall* call = find_syscall(arch, selector.name))
+        out.push_back({call->number, call->number});
+      return;
+    case Selector::Kind::group: return add_group(out, policy, rule, arch, selector.name);
+    case Selector::Kind::numbers: return add_clipped(out, arch, selector.first, selector.last);
+    case Selector::Kind::any: return add_clipped(out, arch, 0, skipped_call - 1);
+  }
+}
+
+std::vector<NumberRange> merged(std::vector<NumberRange> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const NumberRange& a, const NumberRange& b) {
+    return a.first != b.first ? a.first < b.first : a.last < b.last;
+  });
+  std::vector<NumberRange> out;
+  for (const NumberRange& range : ranges) {
+    const bool joins =
+        !out.empty() && (out.back().last == skipped_call || range.first <= out.back().last + 1);
+    if (joins)
+      out.back().last = std::max(out.back().last, range.last);
+    else
+      out.push_back(range);
+  }
+  return out;
+}
+
+/// The call that does the same as a carried call and more, where that has no number of its own.
+std::string_view stand_in(std::string_view call) {
+  struct StandIn {
+    std::string_view call, by;
+  };
+  static constexpr std::array<StandIn, 5> table = {{{"accept", "accept4"},
+                                                    {"send", "sendto"},
+                                                    {"recv", "recvfrom"},
+                                                    {"semop", "semtimedop"},
+                                                    {"semtimedop", "semtimedop_time64"}}};
+  const auto* found =
+      std::find_if(table.begin(), table.end(), [&](const StandIn& s) { return s.call == call; });
+  return found == table.end() ? std::string_view{} : found->by;
+}
+
+/// The call by whose rules a carried call is judged, or null.
+const Syscall* judge_of(Arch arch, std::string_view carried) {
+  for (std::string_view name = carried; !name.empty(); name = stand_in(name))
+    if (const Syscall* call = find_syscall(arch, name)) return call;
+  return nullptr;
+}
+
+/// True if a selector covers a call that carries no others.
+bool covers_plain(const Selector& selector, const Syscall& call) {
+  switch (selector.kind) {
+    case Selector::Kind::name: return selector.name == call.name;
+    case Selector::Kind::numbers:
+      return selector.first <= call.number && call.number <= selector.last;
+    case Selector::Kind::any: return true;
+    case Selector::Kind::group: break;
+  }
+  const Group* group = find_group(selector.name);
+  return group != nullptr &&
+         std::find(group->calls.begin(), group->calls.end(), call.name) != group->calls.end();
+}
+
+/// True if the first rule that speaks of a call permits it without a condition.
+bool is_plainly_permitted(const Policy& policy, Arch arch, const Syscall& call) {
+  for (const Rule& rule : policy.rules) {
+    if (!policy::in_section(rule, arch)) continue;
+    const bool speaks = std::any_of(rule.calls.begin(), rule.calls.end(),
+                                    [&](const Selector& s) { return covers_plain(s, call); });
+    if (speaks) return permits(rule.action.kind) && rule.condition.kind == Condition::Kind::always;
+  }
+  return false;
+}
+
+ResolvedOperand raw_operand(const Operand& operand) {
+  const bool half = operand.kind == Operand::Kind::low || operand.kind == Operand::Kind::high ||
+                    operand.kind == Operand::Kind::ip_low || operand.kind == Operand::Kind::ip_high;
+  return {.kind = operand.kind, .low = operand.index, .bits = half ? 32u : 64u};
+}
+
+ResolvedOperand parameter_operand(const Parameter& parameter) {
+  ResolvedOperand out{.parameter = &parameter,
+                      .low = parameter.low,
+                      .high = parameter.high,
+                      .is_pair = parameter.placement == Placement::word_pair,
+                      .bits = parameter.bits,
+                      .is_signed = parameter.is_signed};
+  if (out.is_pair) out.kind = Operand::Kind::parameter;
+  out.testable = parameter.kind != ParameterKind::unknown && parameter.bits != 0 &&
+                 (parameter.placement == Placement::word || out.is_pair);
+  return out;
+}
+
+std::string number_text(const Value& value) {
+  const std::uint64_t shown = value.negative ? 0 - value.number : value.number;
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (std::uint64_t rest = shown; rest != 0 || text.empty(); rest >>= 4)
+    text.insert(text.begin(), digits[rest & 15]);
+  return (value.negative ? "-0x" : "0x") + text;
+}
+
+/// What an operand is called in messages.
+std::string operand_text(const ResolvedOperand& operand) {
+  if (operand.parameter != nullptr) return "`" + std::string(operand.parameter->name) + "`";
+  return operand.bits == 64 ? "a word" : "half a word";
+}
+
+tl::unexpected<Error> unknown_constant(const std::string& name, Arch arch, const ConstantSet* set) {
+  const std::vector<std::string_view> names = constant_names(arch, set);
+  const std::string_view likely = nearest(name, names);
+  std::string where = std::string(arch_info(arch).name);
+  if (set != nullptr) where += " among " + std::string(set->name);
+  return fail("no constant `" + name + "` on " + where,
+              likely.empty() ? "" : "did you mean `" + std::string(likely) + "`?");
+}
+
+tl::unexpected<Error> out_of_range(const std::string& text, const ResolvedOperand& operand) {
+  return fail(operand_text(operand) + " has " + std::to_string(operand.bits) + " bits" +
+              (operand.parameter != nullptr ? " in the kernel" : "") + "; " + text +
+              " cannot match");
+}
+
+Result<std::uint64_t> constant_value(const std::string& name, Arch arch,
+                                     const ResolvedOperand& operand) {
+  const ConstantSet* set = operand.parameter != nullptr ? operand.parameter->constants : nullptr;
+  const auto value = set != nullptr ? find_constant(arch, *set, name) : find_constant(arch, name);
+  if (!value) return unknown_constant(name, arch, set);
+  const bool negative = static_cast<std::int64_t>(*value) < 0;
+  if (!fits(*value, false, operand.bits) && !fits(*value, negative, operand.bits))
+    return out_of_range("`" + name + "`", operand);
+  return *value & low_bits(operand.bits);
+}
+
+}  // namespace
+
+namespace policy {
+
+bool in_section(const Rule& rule, Arch arch) noexcept {
+  return rule.arches.empty() ||
+         std::find(rule.arches.begin(), rule.arches.end(), arch) != rule.arches.end();
+}
+
+bool carries_only_permitted(const Policy& policy, Arch arch, const Syscall& multiplexer) {
+  return std::all_of(multiplexer.multiplexes.begin(), multiplexer.multiplexes.end(),
+                     [&](const Multiplexed& carried) {
+                       const Syscall* judge = judge_of(arch, carried.name);
+                       return judge != nullptr && is_plainly_permitted(policy, arch, *judge);
+                     });
+}
+
+bool selects_form(const Policy& policy, const Rule& rule, Arch arch, const Syscall& form) {
+  return form.multiplexes.empty() || denies(rule.action.kind) ||
+         carries_only_permitted(policy, arch, form);
+}
+
+}  // namespace policy
+
+std::vector<NumberRange> selected_numbers(const Policy& policy, const Rule& rule, Arch arch) {
+  std::vector<NumberRange> out;
+  if (!policy::in_section(rule, arch)) return out;
+  for (const Selector& selector : rule.calls) add_selector(out, policy, rule, arch, selector);
+  return merged(std::move(out));
+}
+
+Result<ResolvedOperand> resolve_operand(const Operand& operand, Arch arch, const Syscall* call) {
+  if (operand.kind != Operand::Kind::parameter) {
+    if (operand.index > 5)
+      return fail("there is no argument word args[" + std::to_string(operand.index) + "]");
+    return raw_operand(operand);
+  }
+  if (call == nullptr)
+    return fail("`" + operand.name + "` names a parameter, but the number has no known call");
+  if (const Parameter* parameter = find_parameter(*call, operand.name))
+    return parameter_operand(*parameter);
+  if (!call->signature_known) return ResolvedOperand{.testable = false};
+  return fail(std::string(call->name) + " has no parameter `" + operand.name + "` on " +
+              std::string(arch_info(arch).name));
+}
+
+Result<std::uint64_t> resolve_value(const Value& value, Arch arch, const ResolvedOperand& operand) {
+  std::uint64_t bits = 0;
+  for (const std::string& name : value.names) {
+    CALLGATE_TRY(const std::uint64_t constant, constant_value(name, arch, operand));
+    bits |= constant;
+  }
+  if (!fits(value.number, value.negative, operand.bits))
+    return out_of_range(number_text(value), operand);
+  bits |= value.number;
+  return (value.complement ? ~bits : bits) & low_bits(operand.bits);
+}
+
+bool is_untestable(const Condition& condition, Arch arch, const Syscall* call) {
+  if (condition.kind == Condition::Kind::test) {
+    const auto operand = resolve_operand(condition.test.operand, arch, call);
+    return !operand || !operand->testable;
+  }
+  return std::any_of(condition.children.begin(), condition.children.end(),
+                     [&](const Condition& child) { return is_untestable(child, arch, call); });
+}
+
+OnUntestable untestable_rule(const Policy& policy, const Rule& rule) noexcept {
+  return rule.on_untestable.value_or(policy.on_untestable);
+}
+
+Release abi_level(const Policy& policy) noexcept { return policy.abi.value_or(newest_release()); }
+
+}  // namespace callgate

@@ -1,12 +1,12 @@
-// Names to numbers, by the ABI tables. Weakness: the judgement on a multiplexed form reads every
-// rule again each time it is asked, so a policy of many group rules costs the square of its length.
+// Names to numbers, by the ABI tables. Whether a group reaches a multiplexed form depends on every
+// rule of the policy; Selection remembers the answer, selected_numbers finds it anew each time.
 #include "callgate/policy/resolve.h"
 
 #include <algorithm>
 #include <array>
 
 #include "callgate/abi/groups.h"
-#include "policy/multiplexed.h"
+#include "policy/values.h"
 #include "policy/width.h"
 
 namespace callgate {
@@ -31,30 +31,6 @@ void add_clipped(std::vector<NumberRange>& out, Arch arch, std::uint32_t first,
     const std::uint32_t low = std::max(first, own.first);
     const std::uint32_t high = std::min(last, own.last);
     if (low <= high) out.push_back({low, high});
-  }
-}
-
-void add_group(std::vector<NumberRange>& out, const Policy& policy, const Rule& rule, Arch arch,
-               const std::string& name) {
-  const Group* group = find_group(name);
-  if (group == nullptr) return;
-  for (const std::string_view form : group->calls) {
-    const Syscall* call = find_syscall(arch, form);
-    if (call != nullptr && policy::selects_form(policy, rule, arch, *call))
-      out.push_back({call->number, call->number});
-  }
-}
-
-void add_selector(std::vector<NumberRange>& out, const Policy& policy, const Rule& rule, Arch arch,
-                  const Selector& selector) {
-  switch (selector.kind) {
-    case Selector::Kind::name:
-      if (const Syscall* call = find_syscall(arch, selector.name))
-        out.push_back({call->number, call->number});
-      return;
-    case Selector::Kind::group: return add_group(out, policy, rule, arch, selector.name);
-    case Selector::Kind::numbers: return add_clipped(out, arch, selector.first, selector.last);
-    case Selector::Kind::any: return add_clipped(out, arch, 0, skipped_call - 1);
   }
 }
 
@@ -121,6 +97,15 @@ bool is_plainly_permitted(const Policy& policy, Arch arch, const Syscall& call) 
   return false;
 }
 
+/// True if every call that a multiplexer carries is plainly permitted.
+bool carries_only_permitted(const Policy& policy, Arch arch, const Syscall& multiplexer) {
+  return std::all_of(multiplexer.multiplexes.begin(), multiplexer.multiplexes.end(),
+                     [&](const Multiplexed& carried) {
+                       const Syscall* judge = judge_of(arch, carried.name);
+                       return judge != nullptr && is_plainly_permitted(policy, arch, *judge);
+                     });
+}
+
 ResolvedOperand raw_operand(const Operand& operand) {
   const bool half = operand.kind == Operand::Kind::low || operand.kind == Operand::Kind::high ||
                     operand.kind == Operand::Kind::ip_low || operand.kind == Operand::Kind::ip_high;
@@ -155,29 +140,30 @@ std::string operand_text(const ResolvedOperand& operand) {
   return operand.bits == 64 ? "a word" : "half a word";
 }
 
-tl::unexpected<Error> unknown_constant(const std::string& name, Arch arch, const ConstantSet* set) {
+tl::unexpected<Error> unknown_constant(const std::string& name, Arch arch,
+                                       const ConstantSet* set) {
   const std::vector<std::string_view> names = constant_names(arch, set);
   const std::string_view likely = nearest(name, names);
-  std::string where = std::string(arch_info(arch).name);
-  if (set != nullptr) where += " among " + std::string(set->name);
-  return fail("no constant `" + name + "` on " + where,
+  const std::string where = set == nullptr ? "" : " among " + std::string(set->name);
+  return fail("no constant `" + name + "`" + where,
               likely.empty() ? "" : "did you mean `" + std::string(likely) + "`?");
 }
 
-tl::unexpected<Error> out_of_range(const std::string& text, const ResolvedOperand& operand) {
+tl::unexpected<Error> out_of_range(const std::string& text, const ResolvedOperand& operand,
+                                   std::string_view fault) {
   return fail(operand_text(operand) + " has " + std::to_string(operand.bits) + " bits" +
-              (operand.parameter != nullptr ? " in the kernel" : "") + "; " + text +
-              " cannot match");
+              (operand.parameter != nullptr ? " in the kernel" : "") + "; " + text + " " +
+              std::string(fault));
 }
 
 Result<std::uint64_t> constant_value(const std::string& name, Arch arch,
-                                     const ResolvedOperand& operand) {
+                                     const ResolvedOperand& operand, std::string_view fault) {
   const ConstantSet* set = operand.parameter != nullptr ? operand.parameter->constants : nullptr;
   const auto value = set != nullptr ? find_constant(arch, *set, name) : find_constant(arch, name);
   if (!value) return unknown_constant(name, arch, set);
   const bool negative = static_cast<std::int64_t>(*value) < 0;
   if (!fits(*value, false, operand.bits) && !fits(*value, negative, operand.bits))
-    return out_of_range("`" + name + "`", operand);
+    return out_of_range("`" + name + "`", operand, fault);
   return *value & low_bits(operand.bits);
 }
 
@@ -185,31 +171,65 @@ Result<std::uint64_t> constant_value(const std::string& name, Arch arch,
 
 namespace policy {
 
+std::vector<const Syscall*> group_forms(std::string_view name, Arch arch) {
+  std::vector<const Syscall*> forms;
+  const Group* group = find_group(name);
+  if (group == nullptr) return forms;
+  for (const std::string_view form : group->calls)
+    if (const Syscall* call = find_syscall(arch, form)) forms.push_back(call);
+  return forms;
+}
+
 bool in_section(const Rule& rule, Arch arch) noexcept {
   return rule.arches.empty() ||
          std::find(rule.arches.begin(), rule.arches.end(), arch) != rule.arches.end();
 }
 
-bool carries_only_permitted(const Policy& policy, Arch arch, const Syscall& multiplexer) {
-  return std::all_of(multiplexer.multiplexes.begin(), multiplexer.multiplexes.end(),
-                     [&](const Multiplexed& carried) {
-                       const Syscall* judge = judge_of(arch, carried.name);
-                       return judge != nullptr && is_plainly_permitted(policy, arch, *judge);
-                     });
-}
-
-bool selects_form(const Policy& policy, const Rule& rule, Arch arch, const Syscall& form) {
-  return form.multiplexes.empty() || denies(rule.action.kind) ||
-         carries_only_permitted(policy, arch, form);
+Result<std::uint64_t> resolve_value_as(const Value& value, Arch arch,
+                                       const ResolvedOperand& operand, std::string_view fault) {
+  std::uint64_t bits = 0;
+  for (const std::string& name : value.names) {
+    CALLGATE_TRY(const std::uint64_t constant, constant_value(name, arch, operand, fault));
+    bits |= constant;
+  }
+  if (!fits(value.number, value.negative, operand.bits))
+    return out_of_range(number_text(value), operand, fault);
+  bits |= value.number;
+  return (value.complement ? ~bits : bits) & low_bits(operand.bits);
 }
 
 }  // namespace policy
 
-std::vector<NumberRange> selected_numbers(const Policy& policy, const Rule& rule, Arch arch) {
+bool Selection::selects_form(const Rule& rule, Arch arch, const Syscall& form) {
+  if (form.multiplexes.empty() || denies(rule.action.kind)) return true;
+  for (const Judgement& known : judged_)
+    if (known.multiplexer == &form) return known.carries_only_permitted;
+  judged_.push_back({&form, carries_only_permitted(policy_, arch, form)});
+  return judged_.back().carries_only_permitted;
+}
+
+std::vector<NumberRange> Selection::numbers(const Rule& rule, Arch arch) {
   std::vector<NumberRange> out;
   if (!policy::in_section(rule, arch)) return out;
-  for (const Selector& selector : rule.calls) add_selector(out, policy, rule, arch, selector);
+  const auto add_call = [&](const Syscall& call) { out.push_back({call.number, call.number}); };
+  for (const Selector& selector : rule.calls) {
+    switch (selector.kind) {
+      case Selector::Kind::name:
+        if (const Syscall* call = find_syscall(arch, selector.name)) add_call(*call);
+        break;
+      case Selector::Kind::group:
+        for (const Syscall* form : policy::group_forms(selector.name, arch))
+          if (selects_form(rule, arch, *form)) add_call(*form);
+        break;
+      case Selector::Kind::numbers: add_clipped(out, arch, selector.first, selector.last); break;
+      case Selector::Kind::any: add_clipped(out, arch, 0, skipped_call - 1); break;
+    }
+  }
   return merged(std::move(out));
+}
+
+std::vector<NumberRange> selected_numbers(const Policy& policy, const Rule& rule, Arch arch) {
+  return Selection(policy).numbers(rule, arch);
 }
 
 Result<ResolvedOperand> resolve_operand(const Operand& operand, Arch arch, const Syscall* call) {
@@ -227,16 +247,9 @@ Result<ResolvedOperand> resolve_operand(const Operand& operand, Arch arch, const
               std::string(arch_info(arch).name));
 }
 
-Result<std::uint64_t> resolve_value(const Value& value, Arch arch, const ResolvedOperand& operand) {
-  std::uint64_t bits = 0;
-  for (const std::string& name : value.names) {
-    CALLGATE_TRY(const std::uint64_t constant, constant_value(name, arch, operand));
-    bits |= constant;
-  }
-  if (!fits(value.number, value.negative, operand.bits))
-    return out_of_range(number_text(value), operand);
-  bits |= value.number;
-  return (value.complement ? ~bits : bits) & low_bits(operand.bits);
+Result<std::uint64_t> resolve_value(const Value& value, Arch arch,
+                                    const ResolvedOperand& operand) {
+  return policy::resolve_value_as(value, arch, operand, "cannot match");
 }
 
 bool is_untestable(const Condition& condition, Arch arch, const Syscall* call) {

@@ -17,7 +17,7 @@ struct NumberRange {
 };
 
 /// The numbers of one ABI that a rule speaks of, ascending, disjoint, not adjacent. Empty if the
-/// rule's section excludes the ABI. Ranges are clipped to the ABI's own numbers (classify): a raw
+/// rule's section excludes the ABI, and for names that it lacks. Ranges are clipped to the ABI's own numbers (classify): a raw
 /// range never reaches from x86-64 into x32. -1 is there only if a raw range names it.
 ///
 /// A group's multiplexed form (socketcall of @socket on i386) is there under a rule that does not
@@ -25,6 +25,25 @@ struct NumberRange {
 /// condition that permits it; under a rule that denies it is always there.
 [[nodiscard]] std::vector<NumberRange> selected_numbers(const Policy& policy, const Rule& rule,
                                                         Arch arch);
+
+/// selected_numbers for many rules of one policy: what is judged by all rules together is judged
+/// once. The policy must outlive it and not change. Not thread-safe.
+class Selection {
+ public:
+  explicit Selection(const Policy& policy) : policy_(policy) {}
+  /// As selected_numbers(policy, rule, arch).
+  [[nodiscard]] std::vector<NumberRange> numbers(const Rule& rule, Arch arch);
+  /// True if a rule on a group selects that form of it.
+  [[nodiscard]] bool selects_form(const Rule& rule, Arch arch, const Syscall& form);
+
+ private:
+  struct Judgement {
+    const Syscall* multiplexer;
+    bool carries_only_permitted;
+  };
+  const Policy& policy_;
+  std::vector<Judgement> judged_;
+};
 
 /// What a test's operand is on one ABI for one call (null for a number that has no name).
 struct ResolvedOperand {

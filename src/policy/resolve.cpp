@@ -140,8 +140,7 @@ std::string operand_text(const ResolvedOperand& operand) {
   return operand.bits == 64 ? "a word" : "half a word";
 }
 
-tl::unexpected<Error> unknown_constant(const std::string& name, Arch arch,
-                                       const ConstantSet* set) {
+tl::unexpected<Error> unknown_constant(const std::string& name, Arch arch, const ConstantSet* set) {
   const std::vector<std::string_view> names = constant_names(arch, set);
   const std::string_view likely = nearest(name, names);
   const std::string where = set == nullptr ? "" : " among " + std::string(set->name);
@@ -247,8 +246,7 @@ Result<ResolvedOperand> resolve_operand(const Operand& operand, Arch arch, const
               std::string(arch_info(arch).name));
 }
 
-Result<std::uint64_t> resolve_value(const Value& value, Arch arch,
-                                    const ResolvedOperand& operand) {
+Result<std::uint64_t> resolve_value(const Value& value, Arch arch, const ResolvedOperand& operand) {
   return policy::resolve_value_as(value, arch, operand, "cannot match");
 }
 

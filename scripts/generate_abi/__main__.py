@@ -1,0 +1,66 @@
+"""Regenerates data/ from pinned sources; what the sources contradict each other in is an error.
+
+usage: python3 scripts/generate_abi [--cache DIR] [--check]
+
+Needs apt-get (Debian's source and manual pages), go (golang.org/x/sys by the module proxy) and
+clang (constants of each architecture). --check writes nothing and exits with 1 if data/ differs.
+"""
+import argparse
+import os
+import sys
+
+import numbering
+import signatures
+import sources
+import tsv
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+HAND = os.path.join(ROOT, "data", "hand")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    default = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
+                           "callgate-abi")
+    parser.add_argument("--cache", default=default, help="folder for the sources (%(default)s)")
+    parser.add_argument("--check", action="store_true", help="compare only")
+    return parser.parse_args()
+
+
+def syscall_tables(tree, man2, unix):
+    """{file: (columns, rows)} of numbers and signatures, and what is wrong."""
+    tables = {arch: numbering.kernel_table(tree, arch) for arch in numbering.ARCHES}
+    numbering.add_newer(HAND, tables)
+    wrong = numbering.check_go(unix, tables)
+    since, unknown = numbering.releases(HAND, man2, tables)
+    rows, contradictions = signatures.all_signatures(HAND, tree, man2, tables)
+    files = {"signatures.tsv": (["call", "ABIs", "parameters", "source"], rows)}
+    for arch, table in tables.items():
+        columns = ["number", "call", "since", "source of the release"]
+        files[f"syscalls/{arch}.tsv"] = (columns, [
+            (hex(n) if n > 0xffff else n, entry.name, *since.get((entry.name, arch), ("?", "?")))
+            for n, entry in sorted(table.items())])
+    return files, wrong + unknown + contradictions
+
+
+def main():
+    options = arguments()
+    cache = os.path.abspath(options.cache)
+    os.makedirs(cache, exist_ok=True)
+    tree, man2 = sources.linux_tree(cache), sources.manual_pages(cache)
+    files, wrong = syscall_tables(tree, man2, sources.go_sys(cache))
+    if wrong:
+        sys.exit("\n".join(wrong))
+    status = 0
+    for name, (columns, rows) in files.items():
+        path = os.path.join(ROOT, "data", name)
+        if options.check and tsv.text(columns, rows) != open(path, encoding="ascii").read():
+            print(f"data/{name} is not what its sources give")
+            status = 1
+        elif not options.check:
+            tsv.write(path, columns, rows)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""For each call and ABI: names, widths and places of its parameters."""
+import re
+import sys
+
+import manpages
+import numbering
+import prototypes
+import tsv
+
+# Calls whose manual page is another's: the first spelling of these that has a page is taken.
+SPELLINGS = [(r"_time64$", ""), (r"^(?:_new|old|_)", ""), (r"^rt_", ""), (r"(?:32|64)$", ""),
+             (r"^newf", "f"), (r"^u(?=getrlimit)", ""), (r"4$|2$", "")]
+
+
+def word_bits(arch):
+    return 32 if arch in ("i386", "arm") else 64
+
+
+class Hand:
+    """What people entered: data/hand/*.tsv."""
+
+    def __init__(self, folder, calls_of):
+        self.prototypes, self.names, self.kinds = {}, {}, {}
+        for call, arches, text, source in tsv.read(f"{folder}/prototypes.tsv"):
+            for arch in numbering.ARCHES if arches == "*" else arches.split(","):
+                if call not in calls_of[arch] and arches != "*":
+                    sys.exit(f"prototypes.tsv: {arch} has no {call}")
+                self.prototypes[call, arch] = (text, source)
+        for call, text, source in tsv.read(f"{folder}/names.tsv"):
+            self.names[call] = (text.split(), source)
+        for call, parameter, kind, source in tsv.read(f"{folder}/kinds.tsv"):
+            self.kinds[call, parameter] = (kind, source)
+
+
+def from_text(text, arch):
+    """A hand-written prototype, "flags:ulong stack:ptr how:u64@mem": placed like any other."""
+    word = word_bits(arch)
+    plain, memory = [], []
+    for item in [] if text == "-" else text.split():
+        name, type_ = item.split(":")
+        type_, _, where = type_.partition("@")
+        type_ = {"ulong": "unsigned long", "uint": "unsigned int"}.get(type_, type_)
+        if where == "mem":
+            memory.append((name, prototypes.kind_of(type_, word), "mem"))
+        else:
+            plain.append((type_, name))
+    return prototypes.place(plain, arch, word) + memory
+
+
+def defined(known, point, arch):
+    """The prototype of an entry point, and its file; None if there is none."""
+    if not point or point == "sys_ni_syscall":
+        return None
+    point = re.sub(r"_wrapper$", "", point)
+    compat = point.startswith("compat_sys_")
+    found = known.get((compat, point[len("compat_sys_" if compat else "sys_"):]), [])
+    if len(found) > 1:
+        home = {"aarch64": "arch/arm64/", "arm": "arch/arm/"}.get(arch, "arch/x86/")
+        found = [entry for entry in found if entry[0].startswith(home)]
+    return found[0] if len(found) == 1 else None
+
+
+def kernel_signature(known, entry, arch):
+    """(file, placed) by the kernel's source; (None, None) if it does not say."""
+    points = [entry.native]
+    if arch == "i386" and entry.compat not in (None, "sys_ni_syscall"):
+        points = [entry.compat, entry.native]
+    for point in points:
+        found = defined(known, point, arch)
+        if found:
+            return found[0], prototypes.place(found[1], arch, word_bits(arch))
+    return None, None
+
+
+def shape(placed):
+    """What two readings of one call must agree on: words and widths."""
+    return [(kind[1:] if kind != "ptr" else "32", where) for _, kind, where in placed]
+
+
+def check_i386(known, entry):
+    """The 32-bit kernel's prototype and the 64-bit kernel's compat entry must agree."""
+    native, compat = defined(known, entry.native, "i386"), defined(known, entry.compat, "i386")
+    if not native or not compat:
+        return []
+    one = shape(prototypes.place(native[1], "i386", 32))
+    other = shape(prototypes.place(compat[1], "i386", 32))
+    return [] if one == other else [f"i386 {entry.name}: {native} but {compat}"]
+
+
+def manual_names(manual, call, count):
+    """(names, page) from the manual, or None."""
+    spellings = [call]
+    for pattern, replacement in SPELLINGS:
+        for spelling in list(spellings):
+            other = re.sub(pattern, replacement, spelling)
+            if other not in spellings:
+                spellings.append(other)
+    for spelling in spellings:
+        entries = sorted(manual.get(spelling, []), key=lambda e: e[0] != f"{spelling}(2)")
+        for page, names in entries:
+            if len(names) == count and "..." not in names:
+                return names, page
+    return None
+
+
+def name_parameters(manual, hand, call, placed):
+    """The placed parameters under the names of the manual page, and the source of these."""
+    if not placed:
+        return [], "no parameters"
+    if call in hand.names:
+        names, source = hand.names[call]
+    else:
+        found = manual_names(manual, call, len(placed))
+        if found is None:
+            return None, None
+        names, source = found
+    if len(names) != len(placed) or len(set(names)) != len(names):
+        sys.exit(f"{call}: {names} for {placed}")
+    return [(name, *rest[1:]) for name, rest in zip(names, placed)], source
+
+
+def with_hand_kinds(hand, call, placed):
+    """Narrows parameters that the kernel cuts after entry."""
+    return [(name, hand.kinds.get((call, name), (kind,))[0], where)
+            for name, kind, where in placed]
+
+
+def all_signatures(hand_folder, tree, man2, tables):
+    """Rows (call, ABIs, parameters, source) and a list of what is missing or contradictory."""
+    calls_of = {arch: {e.name for e in table.values()} for arch, table in tables.items()}
+    hand = Hand(hand_folder, calls_of)
+    known, manual = prototypes.read_all(tree), manpages.prototypes(man2)
+    grouped, wrong, unnamed = {}, [], {}
+    for arch, table in tables.items():
+        for entry in table.values():
+            if arch == "i386":
+                wrong += check_i386(known, entry)
+            if (entry.name, arch) in hand.prototypes:
+                text, source = hand.prototypes[entry.name, arch]
+                placed = None if text == "unknown" else from_text(text, arch)
+            else:
+                source, placed = kernel_signature(known, entry, arch)
+                if placed is None:
+                    wrong.append(f"{arch} {entry.name}: no prototype ({entry.native}, "
+                                 f"{entry.compat})")
+                    continue
+                named, page = name_parameters(manual, hand, entry.name, placed)
+                if named is None:
+                    unnamed.setdefault(entry.name, placed)
+                    continue
+                placed, source = named, f"{source}; {page}"
+            if placed is None:
+                continue
+            placed = with_hand_kinds(hand, entry.name, placed)
+            text = " ".join(f"{n}:{k}@{w}" for n, k, w in placed) or "-"
+            grouped.setdefault((entry.name, text), ([], []))
+            grouped[entry.name, text][0].append(arch)
+            if source not in grouped[entry.name, text][1]:
+                grouped[entry.name, text][1].append(source)
+    wrong += [f"{name}: no parameter names for {placed}" for name, placed in unnamed.items()]
+    rows = [(name, ",".join(arches), text, " / ".join(sources))
+            for (name, text), (arches, sources) in sorted(grouped.items())]
+    return rows, wrong

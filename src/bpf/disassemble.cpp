@@ -121,8 +121,12 @@ std::string note_of_load(const Facts& facts, std::uint32_t offset) {
   return std::string(parameter->name) + " of " + std::string(call->name);
 }
 
-std::string note_of_number(std::uint32_t audit, std::uint32_t number) {
+/// What a comparison of nr with a constant is about.
+std::string note_of_number(std::uint32_t audit, const Instruction& insn) {
+  const std::uint32_t number = insn.k;
   const auto arch = classify(audit, number);
+  if (arch == Arch::x32 && number == x32_bit && insn.code != op::jeq_k) return "x32";
+  if (insn.code == op::jset_k || insn.code == op::and_k) return {};
   const Syscall* call = arch ? find_syscall(*arch, number) : nullptr;
   if (call == nullptr) return {};
   return (*arch == Arch::x32 ? "x32 " : "") + std::string(call->name);
@@ -145,7 +149,7 @@ std::string note_of(const Instruction& insn, const Facts& facts, Target target) 
   const bool compares = op::is_conditional(insn.code) && (insn.code & 0x08) == 0;
   if (!compares && insn.code != op::and_k) return {};
   if (!facts.a) return {};
-  if (*facts.a == word_nr && facts.arch) return note_of_number(*facts.arch, insn.k);
+  if (*facts.a == word_nr && facts.arch) return note_of_number(*facts.arch, insn);
   return note_of_value(facts, target, insn.k);
 }
 
@@ -178,7 +182,8 @@ const Mnemonic* mnemonic_for(std::span<const Instruction> code, std::size_t inde
 
 std::string constant_text(const Instruction& insn, std::optional<std::uint32_t> a) {
   if (insn.code == op::ret_k) return return_text(insn.k);
-  if (op::is_conditional(insn.code) && a == word_nr) return std::to_string(insn.k);
+  const bool is_number = op::is_conditional(insn.code) && a == word_nr && insn.k < x32_bit;
+  if (is_number) return std::to_string(insn.k);
   const std::string_view audit = a == word_arch ? bpf::audit_name(insn.k) : std::string_view();
   return audit.empty() ? bpf::number_text(insn.k) : std::string(audit);
 }

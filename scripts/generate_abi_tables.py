@@ -162,6 +162,21 @@ def errno_table(data):
     return "".join(out + ["};\n"])
 
 
+def group_table(data):
+    """data/groups.tsv: sorted by name, so that look-up is a binary search."""
+    out, entries, last = [], [], ""
+    known = {name for arch in ARCHES for _, (_, name, *_) in rows(f"{data}/syscalls/{arch}.tsv")}
+    for number, (name, summary, calls) in rows(f"{data}/groups.tsv"):
+        strangers = [call for call in calls.split() if call not in known]
+        if strangers or name <= last:
+            sys.exit(f"groups.tsv:{number}: {name}: {strangers or 'not in order'}")
+        last = name
+        members = "".join(f"    {quoted(call)},\n" for call in calls.split())
+        out.append(f"constexpr std::string_view group_{name}[] = {{\n{members}}};\n")
+        entries.append("    {%s, %s, group_%s},\n" % (quoted(name), quoted(summary), name))
+    return "".join(out) + "constexpr Group all_groups[] = {\n" + "".join(entries) + "};\n"
+
+
 def generate(source):
     data = f"{source}/data"
     sets = constant_rows(data)
@@ -172,6 +187,7 @@ def generate(source):
         "constant_set_count.inc": f"{banner}inline constexpr std::size_t constant_set_count"
                                   f" = {len(sets)};\n",
         "errno.inc": banner + errno_table(data),
+        "groups.inc": banner + group_table(data),
         "syscalls.inc": banner + syscall_tables(data, signatures),
     }
 

@@ -62,10 +62,7 @@ def defined(known, point, arch):
 
 def kernel_signature(known, entry, arch):
     """(file, placed) by the kernel's source; (None, None) if it does not say."""
-    points = [entry.native]
-    if arch == "i386" and entry.compat not in (None, "sys_ni_syscall"):
-        points = [entry.compat, entry.native]
-    for point in points:
+    for point in [entry.native] + ([entry.compat] if arch == "i386" else []):
         found = defined(known, point, arch)
         if found:
             return found[0], prototypes.place(found[1], arch, word_bits(arch))

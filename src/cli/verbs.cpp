@@ -7,6 +7,9 @@ namespace {
 
 /// In the order in which --help lists them.
 const std::vector<AddVerb> all_verbs = {
+    add_asm_verb,
+    add_disasm_verb,
+    add_emu_verb,
 };
 
 }  // namespace

@@ -5,4 +5,7 @@
 
 namespace callgate::cli {
 
+void add_asm_verb(CLI::App& app, Action& chosen);
+void add_disasm_verb(CLI::App& app, Action& chosen);
+void add_emu_verb(CLI::App& app, Action& chosen);
 }  // namespace callgate::cli

@@ -283,9 +283,11 @@ TEST(BpfVerifier, AcceptsAndAnswersAsTheKernel) {
     ASSERT_NO_FATAL_FAILURE(run_batch(cases, seen));
     for (std::size_t i = 0; i < batch; ++i)
       ASSERT_NO_FATAL_FAILURE(ledger.compare(cases[i], seen[i]));
-    if ((done + batch) % (total / 10) == 0)
+    if ((done + batch) % (total / 10) == 0) {
       std::printf("%zu programs, %zu accepted, %zu verdicts, %zu deaths\n", done + batch,
                   ledger.accepted, ledger.verdicts, ledger.deaths);
+      std::fflush(stdout);
+    }
   }
   ::munmap(shared, bytes);
   for (const std::uint16_t code : test::seccomp_opcodes)

@@ -1,6 +1,11 @@
 // The policy language: docs/policy.md has the grammar.
 #pragma once
 
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "callgate/base/result.h"
 #include "callgate/policy/policy.h"
 
@@ -17,7 +22,12 @@ struct ParsedPolicy {
 /// ABIs compiled for is the business of check().
 [[nodiscard]] Result<ParsedPolicy> parse_policy(std::string_view text, const std::string& file);
 
-/// Prints so that parse_policy gives an equal policy.
+/// Fills in the source lines of diagnostics (those of check, say) from the text that their places
+/// speak of. Lines of more than 4096 bytes are left out.
+void quote_lines(std::span<Diagnostic> diagnostics, std::string_view text);
+
+/// Prints so that parse_policy gives an equal policy, for every policy in which check finds no
+/// error.
 [[nodiscard]] std::string print_policy(const Policy& policy);
 
 }  // namespace callgate

@@ -1,0 +1,411 @@
+// The statements of a policy (docs/policy.md): each begins with a word of its own, and a mistake in
+// one does not hide those of the next.
+#include "callgate/formats/text.h"
+
+#include <algorithm>
+#include <set>
+
+#include "callgate/base/file.h"
+#include "formats/text_parser.h"
+
+namespace callgate {
+namespace formats {
+namespace {
+
+struct ActionName {
+  std::string_view name;
+  ActionKind kind;
+};
+constexpr ActionName action_names[] = {{"allow", ActionKind::allow},
+                                       {"log", ActionKind::log},
+                                       {"errno", ActionKind::errno_},
+                                       {"trap", ActionKind::trap},
+                                       {"trace", ActionKind::trace},
+                                       {"notify", ActionKind::user_notif},
+                                       {"kill_process", ActionKind::kill_process},
+                                       {"kill_thread", ActionKind::kill_thread}};
+
+/// Words of other languages, and what they are here.
+std::string_view likely_word(std::string_view word) {
+  struct Other {
+    std::string_view word, here;
+  };
+  static constexpr Other others[] = {{"deny", "errno(EPERM)"},   {"block", "errno(EPERM)"},
+                                     {"reject", "errno(EPERM)"}, {"kill", "kill_process"},
+                                     {"default", "otherwise"},   {"permit", "allow"},
+                                     {"user_notif", "notify"},   {"arch", "arches"},
+                                     {"return", "errno(EPERM)"}, {"name", "policy"}};
+  for (const Other& other : others)
+    if (other.word == word) return other.here;
+  static constexpr std::string_view words[] = {
+      "allow",  "log",          "errno",       "trap",     "trace",
+      "notify", "kill_process", "kill_thread", "policy",   "abi",
+      "arches", "otherwise",    "unknown",     "unlisted", "on"};
+  return nearest(word, words);
+}
+
+std::optional<Release> read_release(const Token& token) {
+  std::uint32_t parts[3] = {};
+  std::size_t part = 0;
+  for (const char c : token.text) {
+    if (c == '.') {
+      if (++part > 2) return {};
+      continue;
+    }
+    if (c < '0' || c > '9') return {};
+    parts[part] = parts[part] * 10 + static_cast<std::uint32_t>(c - '0');
+    if (parts[part] > 0xffff) return {};
+  }
+  return Release{static_cast<std::uint16_t>(parts[0]), static_cast<std::uint16_t>(parts[1]),
+                 static_cast<std::uint16_t>(parts[2])};
+}
+
+/// A quoted name's content; none if an escape is malformed.
+std::optional<std::string> unescape(std::string_view quoted) {
+  std::string out;
+  const std::string_view body = quoted.substr(1, quoted.size() - 2);
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    if (body[i] != '\\') {
+      out += body[i];
+      continue;
+    }
+    const char c = ++i < body.size() ? body[i] : '\0';
+    if (c == '\\' || c == '"') {
+      out += c;
+      continue;
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    const std::size_t high = i + 2 < body.size() + 0 ? digits.find(body[i + 1]) : digits.npos;
+    const std::size_t low = i + 2 < body.size() ? digits.find(body[i + 2]) : digits.npos;
+    if (c != 'x' || high == digits.npos || low == digits.npos) return {};
+    out += static_cast<char>(high << 4 | low);
+    i += 2;
+  }
+  return out;
+}
+
+class PolicyParser {
+ public:
+  PolicyParser(std::string_view text, TextReport& report)
+      : report_(report), tokens_(tokenize(text, report)) {}
+
+  Policy run() {
+    while (!tokens_.at_text_end()) {
+      tokens_.begin_statement();
+      if (tokens_.raw().is("}"))
+        close_section();
+      else
+        parse_statement();
+    }
+    if (section_) error(*section_, "the section is not closed", "a `}` closes it");
+    note_raw_words();
+    return std::move(policy_);
+  }
+
+ private:
+  void error(const Token& token, std::string message, std::string hint = {}) {
+    report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
+                std::move(hint));
+  }
+
+  bool expected(std::string what) {
+    if (tokens_.peek().kind != Token::Kind::broken)
+      error(tokens_.blamed(), "expected " + std::move(what) + ", not " + shown(tokens_));
+    return false;
+  }
+
+  void close_section() {
+    if (!section_) error(tokens_.raw(), "a `}` without a section");
+    section_ = nullptr;
+    section_arches_.clear();
+    tokens_.take_section_brace();
+  }
+
+  void parse_statement() {
+    if (!parse_word()) return tokens_.skip_statement();
+    if (tokens_.peek().kind == Token::Kind::end) return;
+    if (tokens_.peek().kind != Token::Kind::broken)
+      error(tokens_.peek(), "unexpected " + shown(tokens_), "a statement ends with its line");
+    tokens_.skip_statement();
+  }
+
+  bool parse_word() {
+    const Token& word = tokens_.peek();
+    if (std::any_of(std::begin(action_names), std::end(action_names),
+                    [&](const ActionName& action) { return word.is(action.name); }))
+      return parse_rule();
+    if (word.is("on") && !tokens_.raw(1).is("untestable")) return open_section();
+    if (begins_statement(word)) return parse_header();
+    if (word.kind != Token::Kind::broken) {
+      const std::string_view likely =
+          word.kind == Token::Kind::name ? likely_word(word.text) : std::string_view{};
+      error(word, "no statement begins with " + shown(tokens_),
+            likely.empty() ? "a rule begins with an action, such as allow or errno(EPERM)"
+                           : "did you mean `" + std::string(likely) + "`?");
+    }
+    tokens_.take();
+    return false;
+  }
+
+  bool parse_header() {
+    const Token& word = tokens_.take();
+    if (section_) {
+      error(word, "`" + std::string(word.text) + "` is said of the whole policy",
+            "move it out of the section");
+      return false;
+    }
+    if (!headers_.insert(word.text).second)
+      error(word,
+            "`" + std::string(word.text == "on" ? "on untestable" : word.text) +
+                "` is said a second time",
+            "keep one of them");
+    if (word.is("policy")) return parse_name();
+    if (word.is("abi")) return parse_abi();
+    if (word.is("arches")) return parse_arches(policy_.arches);
+    if (word.is("otherwise")) return parse_action(policy_.otherwise);
+    if (word.is("unknown")) return parse_action(policy_.unknown);
+    if (word.is("unlisted")) return parse_action(policy_.unlisted);
+    return parse_untestable(policy_.on_untestable);
+  }
+
+  bool parse_name() {
+    const Token& token = tokens_.peek();
+    if (token.kind == Token::Kind::name) {
+      policy_.name = tokens_.take().text;
+      return true;
+    }
+    if (token.kind != Token::Kind::string) return expected("a name");
+    tokens_.take();
+    if (auto name = unescape(token.text))
+      policy_.name = std::move(*name);
+    else
+      error(token, "a backslash stands before \", \\ or xNN only");
+    return true;
+  }
+
+  bool parse_abi() {
+    const Token& token = tokens_.peek();
+    const bool is_release = token.kind == Token::Kind::release;
+    if (!is_release && token.kind != Token::Kind::number)
+      return expected("a Linux release such as 6.12");
+    tokens_.take();
+    policy_.abi = is_release ? read_release(token) : std::nullopt;
+    if (!policy_.abi)
+      error(token, "`" + std::string(token.text) + "` is no Linux release", "write it as 6.12");
+    return true;
+  }
+
+  bool parse_arches(std::vector<Arch>& arches) {
+    do {
+      const Token& token = tokens_.peek();
+      if (token.kind != Token::Kind::name) return expected("an ABI such as x86_64");
+      tokens_.take();
+      const std::optional<Arch> arch = find_arch(token.text);
+      if (!arch) {
+        const NameFault fault = arch_fault(token.text);
+        error(token, fault.message, fault.hint);
+        continue;
+      }
+      if (std::find(arches.begin(), arches.end(), *arch) != arches.end())
+        report_.add(Severity::warning, place_of(token, report_.file()),
+                    std::string(arch_info(*arch).name) + " is listed twice");
+      arches.push_back(*arch);
+    } while (tokens_.accept(","));
+    return true;
+  }
+
+  bool open_section() {
+    const Token& word = tokens_.take();
+    if (section_) {
+      error(word, "a section inside a section", "close the one before with `}`");
+      return false;
+    }
+    std::vector<Arch> arches;
+    if (!parse_arches(arches)) return false;
+    if (!tokens_.peek().is("{")) return expected("`{`");
+    section_ = &word;
+    section_arches_ = std::move(arches);
+    tokens_.take_section_brace();
+    return true;
+  }
+
+  /// `on untestable` has been seen up to `on`.
+  template <class OnUntestableField>
+  bool parse_untestable(OnUntestableField& field) {
+    if (!tokens_.accept("untestable")) return expected("`untestable`");
+    if (tokens_.accept("deny"))
+      field = OnUntestable::deny;
+    else if (tokens_.accept("allow"))
+      field = OnUntestable::allow_;
+    else if (tokens_.accept("error"))
+      field = OnUntestable::error;
+    else
+      return expected("`deny`, `allow` or `error`");
+    return true;
+  }
+
+  bool parse_action(Action& action) {
+    const Token& word = tokens_.peek();
+    const auto* found = std::find_if(std::begin(action_names), std::end(action_names),
+                                     [&](const ActionName& name) { return word.is(name.name); });
+    if (found == std::end(action_names)) {
+      if (word.kind == Token::Kind::name) {
+        const std::string_view likely = likely_word(word.text);
+        error(word, "no action is named `" + std::string(word.text) + "`",
+              likely.empty() ? "" : "did you mean `" + std::string(likely) + "`?");
+        return false;
+      }
+      return expected("an action such as allow or errno(EPERM)");
+    }
+    tokens_.take();
+    action = {found->kind, 0};
+    if (tokens_.accept("(")) return parse_action_data(action);
+    if (found->kind == ActionKind::errno_) return expected("`(`, as in errno(EPERM)");
+    return true;
+  }
+
+  bool parse_action_data(Action& action) {
+    const Token& token = tokens_.peek();
+    const bool is_name = action.kind == ActionKind::errno_ && token.kind == Token::Kind::name;
+    if (token.kind != Token::Kind::number && !is_name)
+      return expected(action.kind == ActionKind::errno_ ? "an errno, as in errno(EPERM)"
+                                                        : "a number");
+    tokens_.take();
+    if (is_name) {
+      if (const auto value = find_errno(token.text))
+        action.data = *value;
+      else
+        report_errno(token);
+    } else if (token.number > 0xffff) {
+      error(token, "an action carries 16 bits", "the largest number is 65535");
+    } else {
+      action.data = static_cast<std::uint16_t>(token.number);
+    }
+    return tokens_.accept(")") || expected("`)`");
+  }
+
+  void report_errno(const Token& token) {
+    std::vector<std::string_view> names;
+    for (const Constant& constant : errno_constants()) names.push_back(constant.name);
+    error(token, "no errno is named `" + std::string(token.text) + "`",
+          did_you_mean(token.text, names));
+  }
+
+  bool parse_rule() {
+    Rule rule;
+    const Token& word = tokens_.peek();
+    rule.place = place_of(word, report_.file());
+    rule.arches = section_arches_;
+    if (!parse_action(rule.action)) return false;
+    do {
+      if (!parse_selector(rule)) return false;
+    } while (tokens_.accept(","));
+    RuleNames names(rule);
+    if (tokens_.accept("if")) {
+      auto condition = ConditionParser(tokens_, report_, names).parse();
+      if (!condition) return false;
+      rule.condition = std::move(*condition);
+    }
+    if (tokens_.accept("on") && !parse_untestable(rule.on_untestable)) return false;
+    find_raw_words(rule.condition, names);
+    policy_.rules.push_back(std::move(rule));
+    return true;
+  }
+
+  bool parse_selector(Rule& rule) {
+    const Token& token = tokens_.peek();
+    Selector selector{.place = place_of(token, report_.file())};
+    if (tokens_.accept("*")) {
+      selector.kind = Selector::Kind::any;
+    } else if (tokens_.accept("@")) {
+      if (!parse_group(selector)) return false;
+    } else if (token.kind == Token::Kind::number) {
+      if (!parse_numbers(selector)) return false;
+    } else if (token.kind == Token::Kind::name && !token.is("if")) {
+      tokens_.take();
+      selector.name = token.text;
+      if (const auto fault = call_fault(token.text)) error(token, fault->message, fault->hint);
+    } else {
+      return expected("a call, a @group, a number or *");
+    }
+    rule.calls.push_back(std::move(selector));
+    return true;
+  }
+
+  bool parse_group(Selector& selector) {
+    const Token& name = tokens_.peek();
+    if (name.kind != Token::Kind::name) return expected("a group's name");
+    tokens_.take();
+    selector.kind = Selector::Kind::group;
+    selector.name = name.text;
+    selector.place.length +=
+        name.column - selector.place.column - 1 + static_cast<std::uint32_t>(name.text.size());
+    if (const auto fault = group_fault(name.text)) error(name, fault->message, fault->hint);
+    return true;
+  }
+
+  bool parse_numbers(Selector& selector) {
+    selector.kind = Selector::Kind::numbers;
+    selector.first = call_number(tokens_.take());
+    selector.last = selector.first;
+    if (!tokens_.accept("..")) return true;
+    if (tokens_.peek().kind != Token::Kind::number) return expected("a call number");
+    selector.last = call_number(tokens_.take());
+    return true;
+  }
+
+  std::uint32_t call_number(const Token& token) {
+    if (token.number > 0xffffffff) error(token, "a call number has 32 bits");
+    return static_cast<std::uint32_t>(token.number);
+  }
+
+  /// Raw words of calls whose parameters have names: such a test is easily wrong, since it looks at
+  /// bits that the kernel drops.
+  void find_raw_words(const Condition& condition, RuleNames& names) {
+    for (const Condition& child : condition.children) find_raw_words(child, names);
+    const Operand& operand = condition.test.operand;
+    const bool is_argument = operand.kind == Operand::Kind::word ||
+                             operand.kind == Operand::Kind::low ||
+                             operand.kind == Operand::Kind::high;
+    if (condition.kind != Condition::Kind::test || !is_argument) return;
+    const std::string_view parameter = names.parameter_in_word(operand.index);
+    if (parameter.empty() || ++raw_words_ > 1) return;
+    raw_place_ = condition.test.place;
+    raw_parameter_ = parameter;
+  }
+
+  void note_raw_words() {
+    if (raw_words_ == 0) return;
+    std::string others =
+        raw_words_ > 1 ? " (and " + std::to_string(raw_words_ - 1) + " more tests)" : "";
+    report_.add(Severity::note, raw_place_,
+                "this tests a raw word, with the bits that the kernel drops" + others,
+                "the parameter's name, `" + raw_parameter_ + "`, tests what the kernel keeps");
+  }
+
+  TextReport& report_;
+  TokenReader tokens_;
+  Policy policy_;
+  const Token* section_ = nullptr;  ///< the word that opened the section
+  std::vector<Arch> section_arches_;
+  std::set<std::string_view> headers_;
+  std::size_t raw_words_ = 0;
+  Place raw_place_;
+  std::string raw_parameter_;
+};
+
+}  // namespace
+}  // namespace formats
+
+Result<ParsedPolicy> parse_policy(std::string_view text, const std::string& file) {
+  if (text.size() > max_input_bytes)
+    return fail(Error(Diagnostic{.message = "a policy has at most 16 MiB", .place = {file}}));
+  formats::TextReport report(text, file);
+  Policy policy = formats::PolicyParser(text, report).run();
+  const bool failed = report.has_errors();
+  std::vector<Diagnostic> diagnostics = report.take();
+  if (failed) return fail(Error(std::move(diagnostics)));
+  return ParsedPolicy{std::move(policy), std::move(diagnostics)};
+}
+
+}  // namespace callgate

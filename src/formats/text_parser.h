@@ -1,0 +1,91 @@
+// The parser of the policy language (docs/policy.md): recursive descent over tokens.
+#pragma once
+
+#include "callgate/policy/policy.h"
+#include "formats/text_names.h"
+#include "formats/text_token.h"
+
+namespace callgate::formats {
+
+/// Reads tokens one after the other and knows where a statement ends: at a line's end, unless a
+/// bracket is open, the line ends in a comma or an operator, or the next begins with and, or, if.
+class TokenReader {
+ public:
+  explicit TokenReader(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+
+  /// The next token of the statement; the `end` token once the statement has ended.
+  [[nodiscard]] const Token& peek() const;
+  /// The token after `ahead` others, whatever it is.
+  [[nodiscard]] const Token& raw(std::size_t ahead = 0) const;
+  /// Takes the next token; at the statement's end none is taken.
+  const Token& take();
+  /// Takes the next token if it is that word or sign.
+  bool accept(std::string_view what);
+  /// Takes the brace of a section: what follows are statements of their own.
+  void take_section_brace();
+  /// Starts the next statement.
+  void begin_statement();
+  /// Skips the rest of a statement that could not be read.
+  void skip_statement();
+  [[nodiscard]] bool at_text_end() const { return raw().kind == Token::Kind::end; }
+  /// The token that was taken last.
+  [[nodiscard]] const Token& last() const { return tokens_[at_ > 0 ? at_ - 1 : 0]; }
+  /// The token that is blamed where another is expected: the next one, or at the statement's end
+  /// the last one of it.
+  [[nodiscard]] const Token& blamed() const {
+    return peek().kind == Token::Kind::end && at_ > begin_ ? last() : raw();
+  }
+
+ private:
+  [[nodiscard]] bool statement_ends() const;
+
+  std::vector<Token> tokens_;
+  std::size_t at_ = 0;
+  std::size_t begin_ = 0;  ///< of the statement
+  unsigned open_ = 0;      ///< brackets
+};
+
+/// True for a word that begins a statement.
+[[nodiscard]] bool begins_statement(const Token& token);
+
+/// Conditions of one rule.
+class ConditionParser {
+ public:
+  ConditionParser(TokenReader& tokens, TextReport& report, RuleNames& names)
+      : tokens_(tokens), report_(report), names_(names) {}
+  /// None if there is a mistake past which the statement cannot be read; it is reported.
+  [[nodiscard]] std::optional<Condition> parse() { return parse_or(0); }
+
+ private:
+  std::optional<Condition> parse_or(unsigned depth);
+  std::optional<Condition> parse_and(unsigned depth);
+  std::optional<Condition> parse_not(unsigned depth);
+  std::optional<Condition> parse_primary(unsigned depth);
+  std::optional<Condition> parse_list(Condition::Kind kind, unsigned depth);
+  std::optional<Condition> parse_test();
+  bool parse_operand(Operand& operand);
+  bool parse_raw_index(Operand& operand);
+  bool parse_half(Operand& operand);
+  bool parse_mask(Test& test);
+  bool parse_relation(Test& test);
+  bool parse_values(Test& test);
+  bool parse_set(Test& test);
+  std::optional<Value> parse_value(const Test& test);
+  bool parse_terms(Value& value, const Test& test, bool may_join);
+  bool parse_term(Value& value, const Test& test);
+  [[nodiscard]] bool is_masked_operand_in_parentheses() const;
+
+  void error(const Token& token, std::string message, std::string hint = {});
+  /// "expected X", at the next token.
+  bool expected(std::string what);
+
+  TokenReader& tokens_;
+  TextReport& report_;
+  RuleNames& names_;
+};
+
+[[nodiscard]] Place place_of(const Token& token, const std::string& file);
+/// "`word`", "the end of the line": what a message calls a token.
+[[nodiscard]] std::string shown(const TokenReader& tokens);
+
+}  // namespace callgate::formats

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <random>
 
 #include "bpf/opcode.h"
 #include "callgate/bpf/emulate.h"
@@ -23,6 +24,17 @@ inline constexpr std::uint32_t offset_arch = 4;
 /// Byte offset of the low half of an argument on a little-endian machine.
 constexpr std::uint32_t offset_low(unsigned arg) { return 16 + 8 * arg; }
 constexpr std::uint32_t offset_high(unsigned arg) { return 20 + 8 * arg; }
+
+/// Reproducible 32-bit numbers.
+class Random {
+ public:
+  explicit Random(std::uint32_t seed) : engine_(seed) {}
+  std::uint32_t operator()() { return static_cast<std::uint32_t>(engine_()); }
+  std::uint64_t wide() { return std::uint64_t{(*this)()} << 32 | (*this)(); }
+
+ private:
+  std::mt19937 engine_;
+};
 
 /// Instructions with labels: jumps name labels, and verify() is asked at the end.
 class Builder {

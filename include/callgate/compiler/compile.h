@@ -10,8 +10,12 @@
 
 namespace callgate {
 
-/// Where compilation may stop, to be printed.
-enum class Stage : std::uint8_t { policy, dag, program, proof };
+/// Where compilation may stop, to be printed. (A policy is printed by its format.)
+enum class Stage : std::uint8_t {
+  dag,      ///< the graph of decisions after all passes
+  program,  ///< the instructions, disassembled; not proved yet
+  proof,    ///< what was proved, and how
+};
 
 struct CompileOptions {
   std::vector<Arch> arches;  ///< overrides Policy::arches; one of the two must name an ABI
@@ -31,7 +35,8 @@ struct Compilation {
 /// proof that does not go through (an Undecided call is named; Differs is a bug and says so).
 [[nodiscard]] Result<Compilation> compile(const Policy& policy, const CompileOptions& options = {});
 
-/// The text of one stage ("--stop-after").
+/// The text of one stage ("--stop-after"), for people: there is no way from it to a Program that
+/// skips the proof. Errors: those of compile() up to that stage.
 [[nodiscard]] Result<std::string> print_stage(const Policy& policy, const CompileOptions& options,
                                               Stage stage);
 

@@ -1,0 +1,166 @@
+// The numbers of all ABIs that share an audit architecture lie in one tree; x32's begin where
+// x86-64's end, and -1 stands alone at the top.
+#include "compiler/lower.h"
+
+#include <algorithm>
+#include <map>
+
+#include "compiler/word_tree.h"
+
+namespace callgate {
+namespace {
+
+constexpr MaskedWord number_word{.word = 0};
+constexpr MaskedWord arch_word{.word = 1};
+
+bool is_raw(const Condition& condition) {
+  if (condition.kind == Condition::Kind::test) {
+    return condition.test.operand.kind != Operand::Kind::parameter;
+  }
+  return std::all_of(condition.children.begin(), condition.children.end(), is_raw);
+}
+
+/// Copies a call's graph into a builder.
+NodeId import(const DecisionDag& dag, DagBuilder& builder, std::vector<Chain>& chains) {
+  std::vector<NodeId> now(dag.nodes.size());
+  for (std::size_t id = dag.nodes.size(); id-- > 0;) {
+    const Node& node = dag.nodes[id];
+    switch (node.kind) {
+      case Node::Kind::returns: now[id] = builder.returns(node.k); break;
+      case Node::Kind::entry: now[id] = builder.entry(now[node.yes]); break;
+      case Node::Kind::test:
+        now[id] = builder.test(node.subject, node.compare, node.k, now[node.yes], now[node.no]);
+        break;
+    }
+  }
+  for (Chain chain : dag.chains) {
+    for (NodeId& entry : chain.entries) entry = now[entry];
+    chains.push_back(std::move(chain));
+  }
+  return now[0];
+}
+
+class Lowering {
+ public:
+  Lowering(const Policy& policy, std::span<const Arch> arches, const LowerOptions& options)
+      : policy_(policy), arches_(arches), options_(options) {
+    for (const Rule& rule : policy.rules) is_raw_.push_back(is_raw(rule.condition));
+  }
+
+  Result<Lowered> run() {
+    std::vector<std::uint32_t> audits;
+    for (const Arch arch : arches_) {
+      const std::uint32_t audit = arch_info(arch).audit;
+      if (std::find(audits.begin(), audits.end(), audit) == audits.end()) audits.push_back(audit);
+    }
+    NodeId root = builder_.returns(policy_.unlisted.ret());
+    for (auto audit = audits.rbegin(); audit != audits.rend(); ++audit) {
+      CALLGATE_TRY(const NodeId block, audit_block(*audit));
+      root = builder_.test(arch_word, Compare::eq, *audit, block, root);
+    }
+    const Target target = arch_info(arches_.front()).target;
+    return Lowered{builder_.finish(root, std::move(chains_), target), std::move(costs_)};
+  }
+
+ private:
+  [[nodiscard]] bool is_listed(Arch arch) const {
+    return std::find(arches_.begin(), arches_.end(), arch) != arches_.end();
+  }
+
+  /// The tree over all numbers under one audit architecture.
+  Result<NodeId> audit_block(std::uint32_t audit) {
+    std::vector<Piece> pieces;
+    const Arch low = *classify(audit, 0);
+    const Arch high = *classify(audit, x32_bit);
+    CALLGATE_CHECK(add_numbers(low, 0, pieces));
+    if (high != low) CALLGATE_CHECK(add_numbers(high, x32_bit, pieces));
+    CALLGATE_TRY(const NodeId skipped, skipped_node(low, high));
+    pieces.push_back({skipped_call, skipped});
+    const auto is_same = [](const Piece& a, const Piece& b) { return a.to == b.to; };
+    pieces.erase(std::unique(pieces.begin(), pieces.end(), is_same), pieces.end());
+    return build_tree(builder_, number_word, pieces);
+  }
+
+  Result<void> add_numbers(Arch arch, std::uint32_t start, std::vector<Piece>& pieces) {
+    if (!is_listed(arch)) {
+      pieces.push_back({start, builder_.returns(policy_.unlisted.ret())});
+      return {};
+    }
+    for (const NumberPiece& piece : number_pieces(policy_, arch)) {
+      CALLGATE_TRY(const NodeId node, piece_node(arch, piece));
+      pieces.push_back({piece.numbers.first, node});
+    }
+    return {};
+  }
+
+  /// -1 is the lower ABI's; where only the one that shares its audit number is listed, it gets
+  /// `otherwise`.
+  Result<NodeId> skipped_node(Arch low, Arch high) {
+    if (is_listed(low)) return piece_node(low, skipped_piece(policy_, low));
+    const bool is_other = high != low && is_listed(high);
+    return builder_.returns((is_other ? policy_.otherwise : policy_.unlisted).ret());
+  }
+
+  Result<NodeId> piece_node(Arch arch, const NumberPiece& piece) {
+    const bool is_raw_only = std::all_of(piece.rules.begin(), piece.rules.end(),
+                                         [&](std::size_t rule) { return is_raw_[rule]; });
+    const CallKey call{arch, piece.numbers.first};
+    const bool is_chain = options_.all_chains || options_.chain_calls.contains(call);
+    if (!is_raw_only || is_chain) return lower_piece(arch, piece, is_chain);
+    const RawKey key{arch, piece.fallback.ret(), piece.rules};
+    const auto known = raw_nodes_.find(key);
+    if (known == raw_nodes_.end()) {
+      const std::size_t chains = chains_.size();
+      CALLGATE_TRY(const NodeId node, lower_piece(arch, piece, false));
+      const bool has_chain = chains_.size() > chains;
+      raw_nodes_.emplace(key, RawNode{node, has_chain ? std::optional(chains_.back()) : std::nullopt});
+      return node;
+    }
+    if (known->second.chain) {
+      chains_.push_back(*known->second.chain);
+      chains_.back().number = piece.numbers.first;
+    }
+    return known->second.node;
+  }
+
+  Result<NodeId> lower_piece(Arch arch, const NumberPiece& piece, bool is_chain) {
+    CALLGATE_TRY(const CallGraph graph, lower_call(policy_, arch, piece,
+                                                   is_chain ? CallStyle::chain
+                                                            : CallStyle::smallest));
+    if (graph.dag.nodes.size() > 1) costs_.push_back({arch, piece.numbers, graph.instructions});
+    return import(graph.dag, builder_, chains_);
+  }
+
+  /// Rules that test raw words alone decide every number of an ABI alike.
+  struct RawNode {
+    NodeId node;
+    std::optional<Chain> chain;
+  };
+  using RawKey = std::tuple<Arch, std::uint32_t, std::vector<std::size_t>>;
+
+  const Policy& policy_;
+  std::span<const Arch> arches_;
+  const LowerOptions& options_;
+  std::vector<bool> is_raw_;
+  std::map<RawKey, RawNode> raw_nodes_;
+  DagBuilder builder_;
+  std::vector<Chain> chains_;
+  std::vector<CallCost> costs_;
+};
+
+}  // namespace
+
+Result<Lowered> lower(const Policy& policy, std::span<const Arch> arches,
+                      const LowerOptions& options) {
+  if (arches.empty()) return fail("no architecture to compile for");
+  for (const Arch arch : arches) {
+    if (arch_info(arch).target == arch_info(arches.front()).target) continue;
+    return fail(std::string(arch_info(arch).name) + " and " +
+                    std::string(arch_info(arches.front()).name) +
+                    " have different byte orders: one program cannot serve both",
+                "compile once for each byte order");
+  }
+  return Lowering(policy, arches, options).run();
+}
+
+}  // namespace callgate

@@ -1,0 +1,47 @@
+#include <fmt/format.h>
+
+#include "callgate/bpf/assembly.h"
+#include "compiler/pipeline.h"
+
+namespace callgate {
+namespace {
+
+std::string call_text(const ChainHint& chain) {
+  const Syscall* call = find_syscall(chain.arch, chain.number);
+  const std::string_view abi = arch_info(chain.arch).name;
+  return call == nullptr ? fmt::format("{} {}", abi, chain.number)
+                         : fmt::format("{} {}", abi, call->name);
+}
+
+std::string print_proof(const Compilation& compilation) {
+  std::string arches;
+  for (const Arch arch : compilation.arches) {
+    arches += arches.empty() ? "" : ", ";
+    arches += arch_info(arch).name;
+  }
+  std::string text =
+      fmt::format("proved: for every call the program decides as the policy does ({})\n"
+                  "instructions: {} of {}\n",
+                  arches, compilation.program.size(), max_instructions);
+  for (const ChainHint& chain : compilation.chains) {
+    text += fmt::format("{}: proved rule by rule, {} rules at instructions {}..{}\n",
+                        call_text(chain), chain.rules.size(), chain.entries.front(),
+                        chain.entries.back());
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> print_stage(const Policy& policy, const CompileOptions& options, Stage stage) {
+  if (stage == Stage::proof) {
+    CALLGATE_TRY(const Compilation compilation, compile(policy, options));
+    return print_proof(compilation);
+  }
+  CALLGATE_TRY(const Checked checked, check_for(policy, options));
+  CALLGATE_TRY(const Built built, build(policy, checked.arches, {}));
+  if (stage == Stage::dag) return print(built.dag);
+  return disassemble(built.program->instructions(), built.program->target());
+}
+
+}  // namespace callgate

@@ -1,0 +1,37 @@
+// The supervisor's first part: bringing the program to the point where its policy comes into force,
+// and putting it into force there.
+#pragma once
+
+#include <sys/types.h>
+
+#include "callgate/supervise/run.h"
+#include "supervise/listener.h"
+
+namespace callgate::supervise {
+
+/// How a program was closed.
+struct Closed {
+  bool ended = false;       ///< it ended by itself before the point was reached
+  Listener listener;        ///< where denials with an errno are notified
+  bool wait_killable = false;  ///< callers of the listener wait undisturbed by signals (5.19)
+  std::string degraded;     ///< why there is no listener although one was wanted
+};
+
+/// What is needed to close.
+struct ClosingPlan {
+  const Confinement& confinement;
+  const Program& supervised;
+  ClosePoint at = ClosePoint::entry;
+  ReportLevel report = ReportLevel::full;
+  bool log_only = false;
+  bool adopts = false;      ///< orphans of the program become its children (it is init, or a subreaper)
+};
+
+/// Options under which `program` must be seized first: it dies with us until it is closed.
+[[nodiscard]] unsigned long closing_options() noexcept;
+
+/// `program` is seized and runs towards execve. On return it is stopped at the point and closed;
+/// on an error it has been made to exit with run_failed, or killed where even that failed.
+[[nodiscard]] Result<Closed> close_program(pid_t program, const ClosingPlan& plan);
+
+}  // namespace callgate::supervise

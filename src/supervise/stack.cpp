@@ -1,0 +1,180 @@
+// Unwinding by call frame information with elfutils' libdwfl, which reads .eh_frame, so that it
+// needs no debug information; names from symbol tables, lines from DWARF where it exists. The frame
+// whose function is the one that _start hands to __libc_start_main is named main even in a stripped
+// program.
+//
+// Known weakness: code without call frame information (JIT compilers, hand-written assembly) ends
+// the walk or is passed by frame pointers, as libdwfl can.
+#include "supervise/stack.h"
+
+#if CALLGATE_WITH_DW
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+
+#include <cstring>
+#include <optional>
+
+#include "supervise/injector.h"
+#include "supervise/memory.h"
+
+namespace callgate::supervise {
+namespace {
+
+constexpr std::size_t most_frames = 256;
+
+struct RawFrame {
+  Dwarf_Addr pc = 0;
+  bool is_activation = false;  ///< pc is where it stands, not where it returns to
+};
+
+struct EndDwfl {
+  void operator()(Dwfl* dwfl) const { dwfl_end(dwfl); }
+};
+using Session = std::unique_ptr<Dwfl, EndDwfl>;
+
+char* no_debug_path = nullptr;
+const Dwfl_Callbacks callbacks = {
+    .find_elf = dwfl_linux_proc_find_elf,
+    .find_debuginfo = dwfl_standard_find_debuginfo,
+    .section_address = dwfl_offline_section_address,
+    .debuginfo_path = &no_debug_path,
+};
+
+Session open_session(pid_t process) {
+  Session session(dwfl_begin(&callbacks));
+  if (session == nullptr || dwfl_linux_proc_report(session.get(), process) != 0 ||
+      dwfl_report_end(session.get(), nullptr, nullptr) != 0 ||
+      dwfl_linux_proc_attach(session.get(), process, true) != 0) {
+    return nullptr;
+  }
+  return session;
+}
+
+int add_frame(Dwfl_Frame* frame, void* out) {
+  auto& frames = *static_cast<std::vector<RawFrame>*>(out);
+  RawFrame raw;
+  if (!dwfl_frame_pc(frame, &raw.pc, &raw.is_activation)) return DWARF_CB_ABORT;
+  frames.push_back(raw);
+  return frames.size() < most_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
+}
+
+/// The start of the function that holds an address, by its frame description entry.
+std::optional<Dwarf_Addr> function_start(Dwfl_Module* module, Dwarf_Addr address) {
+  Dwarf_Addr bias = 0;
+  Dwarf_CFI* table = dwfl_module_eh_cfi(module, &bias);
+  Dwarf_Frame* frame = nullptr;
+  if (table == nullptr || dwarf_cfi_addrframe(table, address - bias, &frame) != 0) {
+    return std::nullopt;
+  }
+  Dwarf_Addr start = 0;
+  Dwarf_Addr end = 0;
+  bool is_signal_frame = false;
+  const int status = dwarf_frame_info(frame, &start, &end, &is_signal_frame);
+  std::free(frame);
+  if (status < 0) return std::nullopt;
+  return start + bias;
+}
+
+/// What _start loads into the first argument of __libc_start_main: "lea main(%rip), %rdi" or
+/// "mov $main, %rdi", as gcc's Scrt1.o and crt1.o for x86-64 have it.
+std::optional<Dwarf_Addr> main_address(pid_t process) {
+  const auto entry = entry_point(process, false);
+  if (!entry) return std::nullopt;
+  const auto code = read_memory(process, *entry, 48);
+  if (!code) return std::nullopt;
+  for (std::size_t at = 0; at + 7 <= code->size(); ++at) {
+    std::int32_t value = 0;
+    std::memcpy(&value, code->data() + at + 3, sizeof value);
+    if (code->compare(at, 3, "\x48\x8d\x3d") == 0) {
+      return *entry + at + 7 + static_cast<Dwarf_Addr>(static_cast<std::int64_t>(value));
+    }
+    if (code->compare(at, 3, "\x48\xc7\xc7") == 0) return static_cast<Dwarf_Addr>(value);
+  }
+  return std::nullopt;
+}
+
+void name_line(Dwfl_Module* module, Dwarf_Addr address, StackFrame& frame) {
+  Dwfl_Line* line = dwfl_module_getsrc(module, address);
+  int number = 0;
+  const char* file =
+      line == nullptr ? nullptr : dwfl_lineinfo(line, nullptr, &number, nullptr, nullptr, nullptr);
+  if (file == nullptr) return;
+  frame.file = file;
+  frame.line = static_cast<std::uint32_t>(number);
+}
+
+StackFrame describe(Dwfl* session, const RawFrame& raw, std::optional<Dwarf_Addr> main) {
+  StackFrame frame;
+  frame.address = raw.pc;
+  // A return address may be one past the end of the calling function.
+  const Dwarf_Addr address = raw.is_activation ? raw.pc : raw.pc - 1;
+  Dwfl_Module* module = dwfl_addrmodule(session, address);
+  if (module == nullptr) return frame;
+  Dwarf_Addr load = 0;
+  const char* file = nullptr;
+  const char* name =
+      dwfl_module_info(module, nullptr, &load, nullptr, nullptr, nullptr, &file, nullptr);
+  frame.object = file != nullptr ? file : name;
+  frame.offset = raw.pc - load;
+  const auto start = function_start(module, address);
+  GElf_Off offset = 0;
+  GElf_Sym symbol;
+  const char* function = dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr,
+                                              nullptr);
+  // A stripped object's nearest symbol may be another function's: the frame description decides.
+  const bool belongs = !start || address - offset >= *start;
+  if (start && main && *start == *main) {
+    frame.function = "main";
+    frame.offset = raw.pc - *start;
+  } else if (function != nullptr && belongs) {
+    frame.function = function;
+    frame.offset = raw.pc - (address - offset);
+  }
+  name_line(module, address, frame);
+  return frame;
+}
+
+std::string note_for(const StackTrace& trace, int error) {
+  if (trace.frames.empty()) return "no stack: " + std::string(dwfl_errmsg(error));
+  if (trace.frames.size() >= most_frames) {
+    return "only the innermost " + std::to_string(most_frames) + " frames";
+  }
+  if (trace.frames.back().object.empty()) {
+    return "ends in code that belongs to no object and has no unwind information (JIT?)";
+  }
+  return {};
+}
+
+}  // namespace
+
+StackTrace take_stack(pid_t process, pid_t thread) {
+  StackTrace trace;
+  const Session session = open_session(process);
+  if (session == nullptr) {
+    trace.note = "no stack: the process's objects cannot be read";
+    return trace;
+  }
+  std::vector<RawFrame> frames;
+  const int status = dwfl_getthread_frames(session.get(), thread, add_frame, &frames);
+  const int error = status == -1 ? dwfl_errno() : 0;
+  const auto main = main_address(process);
+  for (const RawFrame& raw : frames) trace.frames.push_back(describe(session.get(), raw, main));
+  trace.note = note_for(trace, error);
+  return trace;
+}
+
+}  // namespace callgate::supervise
+
+#else
+
+namespace callgate::supervise {
+
+StackTrace take_stack(pid_t, pid_t) {
+  return {{}, "no stack: this callgate was built without libdw"};
+}
+
+}  // namespace callgate::supervise
+
+#endif

@@ -122,6 +122,11 @@ class PolicyParser {
   }
 
   void parse_statement() {
+    const bool opens_section = tokens_.raw().is("on") && !tokens_.raw(1).is("untestable");
+    if (opens_section) {
+      if (!open_section()) tokens_.skip_statement();
+      return;
+    }
     if (!parse_word()) return tokens_.skip_statement();
     if (tokens_.peek().kind == Token::Kind::end) return;
     if (tokens_.peek().kind != Token::Kind::broken)
@@ -134,7 +139,6 @@ class PolicyParser {
     if (std::any_of(std::begin(action_names), std::end(action_names),
                     [&](const ActionName& action) { return word.is(action.name); }))
       return parse_rule();
-    if (word.is("on") && !tokens_.raw(1).is("untestable")) return open_section();
     if (begins_statement(word)) return parse_header();
     if (word.kind != Token::Kind::broken) {
       const std::string_view likely =

@@ -144,16 +144,19 @@ class Scanner {
     if (is_letter(c)) return scan_name();
     if (is_digit(c)) return scan_number();
     if (c == '"') return scan_string();
-    if (!is_plain(c)) {
-      if (const std::size_t length = multibyte_length(text_.substr(at_))) {
-        error(at_, length, "a character that stands only in comments and quoted names");
-        at_ += length;
-      } else {
-        skip_bad_bytes();
-      }
-      return;
-    }
+    if (!is_plain(c)) return scan_foreign();
     scan_sign();
+  }
+
+  void scan_foreign() {
+    const std::size_t begin = at_;
+    if (const std::size_t length = multibyte_length(text_.substr(at_))) {
+      error(at_, length, "a character that stands only in comments and quoted names");
+      at_ += length;
+    } else {
+      skip_bad_bytes();
+    }
+    push(Token::Kind::broken, begin, at_);
   }
 
   void scan_name() {
@@ -296,6 +299,10 @@ std::vector<Diagnostic> TextReport::take() {
     list_.push_back({.message = std::to_string(errors_ - max_errors) + " more mistakes",
                      .place = {.file = file_}});
   return std::move(list_);
+}
+
+std::vector<Token> tokenize(std::string_view text, TextReport& report) {
+  return Scanner(text, report).run();
 }
 
 }  // namespace callgate::formats

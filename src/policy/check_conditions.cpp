@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "callgate/abi/groups.h"
 #include "policy/values.h"
 #include "policy/width.h"
 
@@ -220,6 +221,10 @@ class ConditionCheck {
                   test.operand.name + "`",
               "name the calls, or test args[0] to args[5]"},
              test.place);
+    if (!is_known(test.operand.name) && !arches_.empty())
+      return report(
+          {Severity::error, "no call of the rule has a parameter `" + test.operand.name + "`", {}},
+          test.place);
     std::vector<Shared> shared;
     for (const Use& use : uses_)
       for (Finding& finding : TestCheck(test, use, untestable_rule(policy_, rule_)).run())
@@ -228,6 +233,26 @@ class ConditionCheck {
       each.finding.message += " (" + uses_text(each.uses) + ")";
       report(std::move(each.finding), test.place);
     }
+  }
+
+  /// True if a call that the rule selects, on any ABI of its section, may have that parameter.
+  [[nodiscard]] bool is_known(const std::string& parameter) const {
+    const auto may_have = [&](const Syscall* call) {
+      return call != nullptr &&
+             (!call->signature_known || find_parameter(*call, parameter) != nullptr);
+    };
+    const auto has = [&](const Selector& selector, Arch arch) {
+      if (selector.kind == Selector::Kind::name)
+        return may_have(find_syscall(arch, selector.name)) || !is_syscall_name(selector.name);
+      const std::vector<const Syscall*> forms = group_forms(selector.name, arch);
+      return std::any_of(forms.begin(), forms.end(), may_have) ||
+             find_group(selector.name) == nullptr;
+    };
+    return std::any_of(all_arches.begin(), all_arches.end(), [&](Arch arch) {
+      return in_section(rule_, arch) &&
+             std::any_of(rule_.calls.begin(), rule_.calls.end(),
+                         [&](const Selector& selector) { return has(selector, arch); });
+    });
   }
 
   /// A raw word is the same for every call of an ABI.

@@ -169,58 +169,79 @@ class Closing {
   Closed closed_;
 };
 
-Result<Closed> close_here(pid_t program, const ClosingPlan& plan) {
+void say(const ClosingPlan& plan, const Error& error) {
+  const std::string text = error.text();
+  if (::write(plan.errors, text.data(), text.size()) < 0) return;
+}
+
+Closed ended() {
+  Closed closed;
+  closed.ended = true;
+  return closed;
+}
+
+Closed give_up(pid_t program, const ClosingPlan& plan, const Error& error, Injector* injector) {
+  say(plan, error);
+  const std::array<std::uint64_t, 6> code{static_cast<std::uint64_t>(run_failed)};
+  if (injector != nullptr) (void)injector->call(InjectedCall::exit_group, code);
+  // Where exit_group could not be injected or is refused by a filter.
+  ::kill(program, SIGKILL);
+  return ended();
+}
+
+Closed close_here(pid_t program, const ClosingPlan& plan) {
   // Helpers are attached as they are made.
   ::ptrace(PTRACE_SETOPTIONS, program, nullptr,
            reinterpret_cast<void*>(closing_options() | PTRACE_O_TRACECLONE));
   auto injector = Injector::at_stop(program);
-  if (!injector) {
-    ::kill(program, SIGKILL);
-    return fail(injector.error());
-  }
+  if (!injector) return give_up(program, plan, injector.error(), nullptr);
   auto closed = Closing(program, plan, *injector).close();
-  if (!closed) {
-    const std::array<std::uint64_t, 6> code{static_cast<std::uint64_t>(run_failed)};
-    // Under a filter that refuses exit_group this does not end the program, hence the kill.
-    (void)injector->call(InjectedCall::exit_group, code);
-    ::kill(program, SIGKILL);
+  if (!closed) return give_up(program, plan, closed.error(), &*injector);
+  return *std::move(closed);
+}
+
+/// The next stop that is not passed on as it is; `wanted` tells.
+template <class Wanted>
+WaitedStop run_until(pid_t program, Wanted wanted) {
+  while (true) {
+    int status = 0;
+    if (::waitpid(program, &status, __WALL) < 0) return {program, Stop::ended, 0, 0};
+    const WaitedStop stop = interpret(program, status);
+    if (stop.stop == Stop::ended || wanted(stop)) return stop;
+    resume(stop);
   }
-  return closed;
+}
+
+/// From PTRACE_EVENT_EXEC, which lies inside execve, to the return from it: registers that were set
+/// before would be overwritten with its result.
+bool leave_execve(pid_t program) {
+  ::ptrace(PTRACE_INTERRUPT, program, nullptr, nullptr);
+  ::ptrace(PTRACE_CONT, program, nullptr, nullptr);
+  return run_until(program, [](const WaitedStop& stop) { return stop.stop == Stop::trap; }).stop ==
+         Stop::trap;
 }
 
 /// Waits until the program stands where it is to be closed; false if it ended before.
 Result<bool> reach(pid_t program, ClosePoint at) {
-  while (true) {
-    int status = 0;
-    if (::waitpid(program, &status, __WALL) < 0) return false;
-    const WaitedStop stop = interpret(program, status);
-    if (stop.stop == Stop::ended) return false;
-    if (at == ClosePoint::exec && stop.stop == Stop::signal && stop.signal == SIGSTOP) return true;
-    if (stop.stop == Stop::executed) break;
-    resume(stop);
-  }
-  if (at == ClosePoint::exec) {
-    ::kill(program, SIGKILL);
-    return fail("the program was started before it was closed");
-  }
-  if (at == ClosePoint::loader) return true;
-  auto reached = run_to_entry(program);
-  if (!reached) ::kill(program, SIGKILL);
-  return reached;
+  const bool is_exec = at == ClosePoint::exec;
+  const WaitedStop stop = run_until(program, [&](const WaitedStop& candidate) {
+    return candidate.stop == Stop::executed || (is_exec && candidate.signal == SIGSTOP);
+  });
+  if (stop.stop == Stop::ended) return false;
+  if (is_exec && stop.stop == Stop::executed) return fail("it was started before it was closed");
+  if (is_exec) return true;
+  if (!leave_execve(program)) return false;
+  return at == ClosePoint::loader ? Result<bool>(true) : run_to_entry(program);
 }
 
 }  // namespace
 
 unsigned long closing_options() noexcept { return PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC; }
 
-Result<Closed> close_program(pid_t program, const ClosingPlan& plan) {
-  CALLGATE_TRY(const bool reached, reach(program, plan.at));
-  if (!reached) {
-    Closed closed;
-    closed.ended = true;
-    return closed;
-  }
-  return close_here(program, plan);
+Closed close_program(pid_t program, const ClosingPlan& plan) {
+  const auto reached = reach(program, plan.at);
+  if (!reached) return give_up(program, plan, reached.error(), nullptr);
+  return *reached ? close_here(program, plan) : ended();
 }
 
 }  // namespace callgate::supervise

@@ -17,7 +17,7 @@ struct Closed {
   std::string degraded;     ///< why there is no listener although one was wanted
 };
 
-/// What is needed to close.
+/// What is needed to close. `errors` is a descriptor: the program is told why before it exits.
 struct ClosingPlan {
   const Confinement& confinement;
   const Program& supervised;
@@ -25,13 +25,15 @@ struct ClosingPlan {
   ReportLevel report = ReportLevel::full;
   bool log_only = false;
   bool adopts = false;      ///< orphans of the program become its children (it is init, or a subreaper)
+  int errors = -1;
 };
 
 /// Options under which `program` must be seized first: it dies with us until it is closed.
 [[nodiscard]] unsigned long closing_options() noexcept;
 
-/// `program` is seized and runs towards execve. On return it is stopped at the point and closed;
-/// on an error it has been made to exit with run_failed, or killed where even that failed.
-[[nodiscard]] Result<Closed> close_program(pid_t program, const ClosingPlan& plan);
+/// `program` is seized and runs towards execve. On return it is stopped at the point and closed, or
+/// has ended. Where closing failed, the reason was written to plan.errors and the program made to
+/// exit with run_failed, or killed where even that failed.
+[[nodiscard]] Closed close_program(pid_t program, const ClosingPlan& plan);
 
 }  // namespace callgate::supervise

@@ -156,31 +156,25 @@ void let_go(pid_t program, bool traces_tree) {
   }
 }
 
-void say(int fd, const Error& error) {
-  const std::string text = error.text();
-  if (::write(fd, text.data(), text.size()) < 0) return;
-}
-
 void supervise_program(const Start& start, UniqueFd channel, UniqueFd errors, pid_t program) {
   leave_home();
   if (!attach(channel.get(), program)) return;
   channel.reset();
   const RunOptions& options = start.options;
-  auto closed = supervise::close_program(
+  Closed closed = supervise::close_program(
       program, {start.confinement, start.supervised, options.at, options.report, options.log_only,
-                start.adopts});
-  if (!closed) return say(errors.get(), closed.error());
-  if (closed->ended) return;
+                start.adopts, errors.get()});
+  if (closed.ended) return;
   const bool is_full = options.report == ReportLevel::full;
   const bool traces_tree = is_full && !options.log_only && can_kill(start.confinement);
-  if (is_full && !closed->degraded.empty()) {
-    options.sink->message("denials with an errno are not reported: " + closed->degraded);
+  if (is_full && !closed.degraded.empty()) {
+    options.sink->message("denials with an errno are not reported: " + closed.degraded);
   }
   let_go(program, traces_tree);
   errors.reset();
-  if (!closed->listener.open() && !traces_tree) return;
-  Supervisor(Supervision{start.confinement, *options.sink, std::move(closed->listener),
-                         closed->wait_killable, options.log_only, traces_tree})
+  if (!closed.listener.open() && !traces_tree) return;
+  Supervisor(Supervision{start.confinement, *options.sink, std::move(closed.listener),
+                         closed.wait_killable, options.log_only, traces_tree})
       .serve(program);
 }
 

@@ -1,7 +1,7 @@
 // Unwinding by call frame information with elfutils' libdwfl, which reads .eh_frame, so that it
 // needs no debug information; names from symbol tables, lines from DWARF where it exists. The frame
-// whose function is the one that _start hands to __libc_start_main is named main even in a stripped
-// program.
+// that the C library calls with the address that _start handed over is named main even in a
+// stripped program.
 //
 // Known weakness: code without call frame information (JIT compilers, hand-written assembly) ends
 // the walk or is passed by frame pointers, as libdwfl can.
@@ -13,6 +13,7 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -60,39 +61,53 @@ int add_frame(Dwfl_Frame* frame, void* out) {
   return frames.size() < most_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
 }
 
-/// The start of the function that holds an address, by its frame description entry.
-std::optional<Dwarf_Addr> function_start(Dwfl_Module* module, Dwarf_Addr address) {
-  Dwarf_Addr bias = 0;
-  Dwarf_CFI* table = dwfl_module_eh_cfi(module, &bias);
-  Dwarf_Frame* frame = nullptr;
-  if (table == nullptr || dwarf_cfi_addrframe(table, address - bias, &frame) != 0) {
-    return std::nullopt;
-  }
-  Dwarf_Addr start = 0;
-  Dwarf_Addr end = 0;
-  bool is_signal_frame = false;
-  const int status = dwarf_frame_info(frame, &start, &end, &is_signal_frame);
-  std::free(frame);
-  if (status < 0) return std::nullopt;
-  return start + bias;
-}
+/// Where _start stands and what it loads into the first argument of __libc_start_main: "lea
+/// main(%rip), %rdi" or "mov $main, %rdi", as gcc's Scrt1.o and crt1.o for x86-64 have it.
+struct Beginning {
+  Dwarf_Addr entry = 0;
+  Dwarf_Addr main = 0;
+};
+constexpr std::size_t start_size = 48;
 
-/// What _start loads into the first argument of __libc_start_main: "lea main(%rip), %rdi" or
-/// "mov $main, %rdi", as gcc's Scrt1.o and crt1.o for x86-64 have it.
-std::optional<Dwarf_Addr> main_address(pid_t process) {
+std::optional<Beginning> beginning_of(pid_t process) {
   const auto entry = entry_point(process, false);
   if (!entry) return std::nullopt;
-  const auto code = read_memory(process, *entry, 48);
+  const auto code = read_memory(process, *entry, start_size);
   if (!code) return std::nullopt;
   for (std::size_t at = 0; at + 7 <= code->size(); ++at) {
     std::int32_t value = 0;
     std::memcpy(&value, code->data() + at + 3, sizeof value);
-    if (code->compare(at, 3, "\x48\x8d\x3d") == 0) {
-      return *entry + at + 7 + static_cast<Dwarf_Addr>(static_cast<std::int64_t>(value));
-    }
-    if (code->compare(at, 3, "\x48\xc7\xc7") == 0) return static_cast<Dwarf_Addr>(value);
+    const auto wide = static_cast<Dwarf_Addr>(static_cast<std::int64_t>(value));
+    if (code->compare(at, 3, "\x48\x8d\x3d") == 0) return Beginning{*entry, *entry + at + 7 + wide};
+    if (code->compare(at, 3, "\x48\xc7\xc7") == 0) return Beginning{*entry, wide};
   }
   return std::nullopt;
+}
+
+/// Names main and _start in a stripped program: _start is the outermost frame, main the next one
+/// that is not the C library's.
+void name_beginning(StackTrace& trace, const Beginning& beginning) {
+  if (trace.frames.empty()) return;
+  StackFrame& last = trace.frames.back();
+  if (last.address < beginning.entry || last.address >= beginning.entry + start_size) return;
+  if (last.function.empty()) {
+    last.function = "_start";
+    last.offset = last.address - beginning.entry;
+  }
+  const auto found =
+      std::find_if(trace.frames.rbegin() + 1, trace.frames.rend(), [&](const StackFrame& frame) {
+        return frame.object.find("/libc.so") == std::string::npos &&
+               frame.function.find("libc_start") == std::string::npos;
+      });
+  if (found == trace.frames.rend()) return;
+  StackFrame& frame = *found;
+  if (frame.function.empty() && frame.object == last.object && frame.address > beginning.main) {
+    frame.function = "main";
+    frame.offset = frame.address - beginning.main;
+  } else if (!frame.function.empty() && frame.function != "main" &&
+             frame.address - frame.offset != beginning.main) {
+    trace.note = "main itself left by a jump to " + frame.function + " (tail call)";
+  }
 }
 
 void name_line(Dwfl_Module* module, Dwarf_Addr address, StackFrame& frame) {
@@ -105,7 +120,7 @@ void name_line(Dwfl_Module* module, Dwarf_Addr address, StackFrame& frame) {
   frame.line = static_cast<std::uint32_t>(number);
 }
 
-StackFrame describe(Dwfl* session, const RawFrame& raw, std::optional<Dwarf_Addr> main) {
+StackFrame describe(Dwfl* session, const RawFrame& raw) {
   StackFrame frame;
   frame.address = raw.pc;
   // A return address may be one past the end of the calling function.
@@ -117,18 +132,13 @@ StackFrame describe(Dwfl* session, const RawFrame& raw, std::optional<Dwarf_Addr
   const char* name =
       dwfl_module_info(module, nullptr, &load, nullptr, nullptr, nullptr, &file, nullptr);
   frame.object = file != nullptr ? file : name;
+  if (frame.object.starts_with("[vdso")) frame.object = "[vdso]";
   frame.offset = raw.pc - load;
-  const auto start = function_start(module, address);
   GElf_Off offset = 0;
   GElf_Sym symbol;
   const char* function = dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr,
                                               nullptr);
-  // A stripped object's nearest symbol may be another function's: the frame description decides.
-  const bool belongs = !start || address - offset >= *start;
-  if (start && main && *start == *main) {
-    frame.function = "main";
-    frame.offset = raw.pc - *start;
-  } else if (function != nullptr && belongs) {
+  if (function != nullptr) {
     frame.function = function;
     frame.offset = raw.pc - (address - offset);
   }
@@ -159,9 +169,9 @@ StackTrace take_stack(pid_t process, pid_t thread) {
   std::vector<RawFrame> frames;
   const int status = dwfl_getthread_frames(session.get(), thread, add_frame, &frames);
   const int error = status == -1 ? dwfl_errno() : 0;
-  const auto main = main_address(process);
-  for (const RawFrame& raw : frames) trace.frames.push_back(describe(session.get(), raw, main));
+  for (const RawFrame& raw : frames) trace.frames.push_back(describe(session.get(), raw));
   trace.note = note_for(trace, error);
+  if (const auto beginning = beginning_of(process)) name_beginning(trace, *beginning);
   return trace;
 }
 

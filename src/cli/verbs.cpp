@@ -7,9 +7,13 @@ namespace {
 
 /// In the order in which --help lists them.
 const std::vector<AddVerb> all_verbs = {
+    add_run_verb,
+    add_compile_verb,
+    add_convert_verb,
     add_asm_verb,
     add_disasm_verb,
     add_emu_verb,
+    add_dump_verb,
 };
 
 }  // namespace

@@ -5,7 +5,12 @@
 
 namespace callgate::cli {
 
+void add_run_verb(CLI::App& app, Action& chosen);
 void add_asm_verb(CLI::App& app, Action& chosen);
 void add_disasm_verb(CLI::App& app, Action& chosen);
 void add_emu_verb(CLI::App& app, Action& chosen);
+void add_compile_verb(CLI::App& app, Action& chosen);
+void add_convert_verb(CLI::App& app, Action& chosen);
+
+void add_dump_verb(CLI::App& app, Action& chosen);
 }  // namespace callgate::cli

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 
+import constants
 import numbering
 import signatures
 import sources
@@ -43,12 +44,25 @@ def syscall_tables(tree, man2, unix):
     return files, wrong + unknown + contradictions
 
 
+def constant_tables(tree, cache):
+    """{file: (columns, rows)} of constants, and what is wrong."""
+    sets, values, errnos, wrong = constants.tables(HAND, tree, cache)
+    return {
+        "constant_sets.tsv": (["set", "kind", "field mask", "source"], sets),
+        "constants.tsv": (["set", "name", "ABIs (*: all)", "value"], values),
+        "errno.tsv": (["name", "value"], errnos),
+    }, wrong
+
+
 def main():
     options = arguments()
     cache = os.path.abspath(options.cache)
     os.makedirs(cache, exist_ok=True)
     tree, man2 = sources.linux_tree(cache), sources.manual_pages(cache)
     files, wrong = syscall_tables(tree, man2, sources.go_sys(cache))
+    more, more_wrong = constant_tables(tree, cache)
+    files.update(more)
+    wrong += more_wrong
     if wrong:
         sys.exit("\n".join(wrong))
     status = 0

@@ -1,0 +1,105 @@
+// callgate compile: a policy to a proved program.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "callgate/bpf/assembly.h"
+#include "callgate/compiler/compile.h"
+#include "callgate/formats/text.h"
+#include "cli/common.h"
+#include "cli/compilation_json.h"
+#include "cli/output_forms.h"
+
+namespace callgate::cli {
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  callgate compile app.policy -o app.bpf                 raw BPF for this machine\n"
+    "  callgate compile app.policy --arch x86_64,i386,x32 -o app.bpf\n"
+    "  callgate compile app.policy -f text                    read what it does\n"
+    "  callgate compile app.policy -f header -o app_filter.h  embed it in a C or C++ program\n"
+    "  callgate compile app.policy --stop-after dag           look at a stage\n"
+    "Every program is proved to decide all calls as the policy does before it is written.\n"
+    "Exit codes: 0 written, 2 misuse, a mistake in the policy, or a filter that does not fit.";
+
+struct CompileVerb {
+  std::string policy;
+  std::string output = "-";
+  std::string form = "raw";
+  std::string arches;
+  std::string stop_after;
+  bool json = false;
+};
+
+/// What is compiled, for whom, and what there was to say about it.
+struct Job {
+  LoadedSource source;
+  CompileOptions options;
+};
+
+Result<Job> load(const CompileVerb& verb) {
+  CALLGATE_TRY(std::vector<Arch> asked, parse_arches(verb.arches));
+  CALLGATE_TRY(LoadedSource source, load_source(verb.policy, {.arches = asked}));
+  if (source.policy() == nullptr) {
+    return fail(verb.policy + " is a compiled program, not a policy",
+                "`callgate convert` writes it in another form");
+  }
+  CompileOptions options;
+  options.arches = choose_arches(asked, *source.policy(), source.diagnostics);
+  return Job{std::move(source), std::move(options)};
+}
+
+Result<std::string> stage_text(const Job& job, const std::string& stage) {
+  const Policy& policy = *job.source.policy();
+  if (stage == "policy") return print_policy(policy);
+  const Stage named = stage == "dag"       ? Stage::dag
+                      : stage == "program" ? Stage::program
+                                           : Stage::proof;
+  return print_stage(policy, job.options, named);
+}
+
+Result<std::string> compiled_text(const Job& job, const std::string& form, std::string_view path) {
+  CALLGATE_TRY(const Compilation made, compile(*job.source.policy(), job.options));
+  report(made.diagnostics);
+  const std::string_view name = job.source.policy()->name.empty() ? path : job.source.policy()->name;
+  const std::string comment =
+      fmt::format("{}, compiled for {} by callgate", name, join_arches(made.arches));
+  if (form == "text") return disassemble(made.program.instructions(), made.program.target());
+  if (form == "header") return program_header(made.program, name, comment);
+  if (form == "json") return compilation_json(made);
+  return made.program.bytes();
+}
+
+int run_compile(const CompileVerb& verb) {
+  const auto job = load(verb);
+  if (!job) return report(job.error());
+  report(job->source.diagnostics);
+  const auto text = verb.stop_after.empty()
+                        ? compiled_text(*job, verb.json ? "json" : verb.form, verb.policy)
+                        : stage_text(*job, verb.stop_after);
+  if (!text) return report(text.error());
+  const bool is_bytes = verb.stop_after.empty() && verb.form == "raw" && !verb.json;
+  if (is_bytes && verb.output == "-" && ::isatty(STDOUT_FILENO) == 1) {
+    return report(Error("raw BPF is not for a terminal", "give -o FILE, or -f text to read it"));
+  }
+  return write_output(verb.output, *text);
+}
+
+}  // namespace
+
+void add_compile_verb(CLI::App& app, Action& chosen) {
+  auto [command, verb] = add_verb<CompileVerb>(app, chosen, "compile",
+                                               "compile a policy to a proved BPF program",
+                                               run_compile);
+  command->footer(examples);
+  command->add_option("POLICY", verb->policy, "policy file, - for standard input")->required();
+  command->add_option("-o,--output", verb->output, "where to write; - is standard output");
+  command->add_option("-f,--form", verb->form, "raw, text, header or json")
+      ->check(CLI::IsMember({"raw", "text", "header", "json"}));
+  command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  command->add_option("--stop-after", verb->stop_after, "print a stage: policy, dag, program, proof")
+      ->check(CLI::IsMember({"policy", "dag", "program", "proof"}));
+  command->add_flag("--json", verb->json, "the same as -f json");
+}
+
+}  // namespace callgate::cli

@@ -23,16 +23,10 @@ Notification* TaskModel::find_notification(FilterId listener, std::uint64_t id) 
   return found == all.end() ? nullptr : &*found;
 }
 
-/// A thread that dies while it waits takes its notification along.
-void TaskModel::forget_wait(ThreadId id) {
-  const auto waiting = std::exchange(threads_[id].waiting, std::nullopt);
-  if (!waiting) return;
-  for (Filter& filter : filters_)
-    std::erase_if(filter.notifications, [&](const Notification& n) { return n.id == *waiting; });
-}
-
 void TaskModel::finish_wait(ThreadId id, KernelVerdict verdict) {
-  forget_wait(id);
+  const std::uint64_t waiting = *std::exchange(threads_[id].waiting, std::nullopt);
+  for (Filter& filter : filters_)
+    std::erase_if(filter.notifications, [&](const Notification& n) { return n.id == waiting; });
   threads_[id].reply = std::move(verdict);
 }
 
@@ -98,21 +92,35 @@ KernelAnswer TaskModel::notify_set_flags(FilterId listener, std::uint64_t flags)
 }
 
 bool TaskModel::interrupt(ThreadId id) {
-  if (!threads_.at(id).waiting) return false;
+  const Notification* found = notification_of(id);
+  if (found == nullptr) return false;
+  const bool killable = filters_[*found->verdict.filter].wait_killable;
+  if (killable && found->state == Notification::State::received) return false;
+  abandon_wait(id);
+  return true;
+}
+
+const Notification* TaskModel::notification_of(ThreadId id) const {
+  const ThreadState& thread = threads_.at(id);
+  if (!thread.waiting) return nullptr;
   for (const Filter& filter : filters_) {
-    const auto found =
-        std::ranges::find(filter.notifications, *threads_[id].waiting, &Notification::id);
-    if (found == filter.notifications.end()) continue;
-    if (filter.wait_killable && found->state == Notification::State::received) return false;
-    KernelVerdict verdict = found->verdict;
-    verdict.reason = CallReason::interrupted;
-    verdict.result = CallResult::returns;
-    verdict.value = -uapi::eintr;
-    record(threads_[id], found->data, 0, verdict);
-    finish_wait(id, std::move(verdict));
-    return true;
+    const auto found = std::ranges::find(filter.notifications, *thread.waiting, &Notification::id);
+    if (found != filter.notifications.end()) return &*found;
   }
-  return false;
+  return nullptr;
+}
+
+/// A signal, perhaps a fatal one, ends a wait. Number -1 is no call to x86's handle_signal
+/// (arch/x86/kernel/signal.c), which leaves ERESTARTSYS as it is.
+void TaskModel::abandon_wait(ThreadId id) {
+  const Notification* found = notification_of(id);
+  if (found == nullptr) return;
+  KernelVerdict verdict = found->verdict;
+  verdict.reason = CallReason::interrupted;
+  verdict.result = CallResult::returns;
+  verdict.value = found->data.nr == skipped_call ? -uapi::erestartsys : -uapi::eintr;
+  record(threads_[id], found->data, 0, verdict);
+  finish_wait(id, std::move(verdict));
 }
 
 void TaskModel::close_listener(ProcessId id, FilterId listener) {

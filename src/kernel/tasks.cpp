@@ -62,7 +62,7 @@ void TaskModel::execve(ThreadId id) {
   ProcessState& process = processes_[caller.process];
   for (const ThreadId other : process.threads) {
     if (other == id) continue;
-    forget_wait(other);
+    abandon_wait(other);
     threads_[other].alive = false;
   }
   process.threads = {id};
@@ -90,7 +90,7 @@ void TaskModel::set_tracer(ThreadId id, std::optional<TracerState> tracer) {
 void TaskModel::end_thread(ThreadId id, ProcessEnd end) {
   ThreadState& thread = threads_.at(id);
   if (!thread.alive) return;
-  forget_wait(id);
+  abandon_wait(id);
   thread.alive = false;
   ProcessState& process = processes_[thread.process];
   const bool is_leader = process.threads.front() == id;
@@ -109,7 +109,7 @@ void TaskModel::end_thread(ThreadId id, ProcessEnd end) {
 void TaskModel::end_process(ProcessId id, ProcessEnd end) {
   ProcessState& process = processes_[id];
   for (const ThreadId thread : process.threads) {
-    forget_wait(thread);
+    abandon_wait(thread);
     threads_[thread].alive = false;
   }
   process.end = end;

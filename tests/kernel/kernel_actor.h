@@ -3,8 +3,8 @@
 // that an actor goes on to take orders in strict mode and under any filter that spares these.
 //
 // Orders lie in memory that everyone shares, at a fixed address; a byte in a thread's own pipe says
-// that there is one, and a Reply in a pipe common to all answers it. Every process is a child of the
-// test (CLONE_PARENT), so that the test sees how it ends.
+// that there is one, and a Reply in a pipe common to all answers it. Every process is a child of
+// the test (CLONE_PARENT), so that the test sees how it ends.
 #pragma once
 
 #include <array>

@@ -60,7 +60,9 @@ long call32(std::uint64_t nr, const std::array<std::uint64_t, 6>& args) {
 
 [[noreturn]] void serve(unsigned slot);
 
-int thread_main(void* slot) { serve(static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(slot))); }
+int thread_main(void* slot) {
+  serve(static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(slot)));
+}
 
 void on_sigsys(int, siginfo_t* info, void*) {
   shared().sigsys = {1, info->si_code, info->si_errno, info->si_syscall, info->si_arch};
@@ -286,7 +288,8 @@ bool sleeps_in(int process, int thread, std::uint64_t nr) {
 long status_field(int process, int thread, const std::string& name) {
   const std::string text = read_task_file(process, thread, "status");
   const std::size_t at = text.find("\n" + name + ":");
-  return at == std::string::npos ? -1 : std::strtol(text.c_str() + at + name.size() + 2, nullptr, 10);
+  return at == std::string::npos ? -1
+                                 : std::strtol(text.c_str() + at + name.size() + 2, nullptr, 10);
 }
 
 }  // namespace callgate::test

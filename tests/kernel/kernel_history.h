@@ -13,21 +13,21 @@ namespace callgate::test {
 
 struct Step {
   enum class Kind : std::uint8_t {
-    probe,          ///< a harmless call: nr, i386, args[0]
-    prctl,          ///< option, args
-    seccomp,        ///< operation, flags, argument
+    probe,    ///< a harmless call: nr, i386, args[0]
+    prctl,    ///< option, args
+    seccomp,  ///< operation, flags, argument
     clone_thread,
     fork,
     execve,
     exit,
     exit_group,
     drop_admin,
-    sigsys,         ///< args[0]: 0 fatal, 1 ignored, 2 handled
-    block_sigsys,   ///< args[0]: 1 block, 0 unblock
+    sigsys,            ///< args[0]: 0 fatal, 1 ignored, 2 handled
+    block_sigsys,      ///< args[0]: 1 block, 0 unblock
     fill_descriptors,  ///< args[0]: 1 none is free, 0 some are
     interrupt,
     notify_recv,
-    notify_send,    ///< args: error, value, flags, wrong id
+    notify_send,  ///< args: error, value, flags, wrong id
     notify_id_valid,
     close_listener,
   };
@@ -37,12 +37,14 @@ struct Step {
   bool i386 = false;
   std::uint32_t flags = 0;
   std::array<std::uint64_t, 5> args{};
-  UserArgument argument;   ///< of seccomp, or prctl's third
+  UserArgument argument;  ///< of seccomp, or prctl's third
 };
 inline constexpr std::array<const char*, 17> step_names = {
-    "probe",      "prctl",  "seccomp",      "clone_thread",     "fork",      "execve",
-    "exit",       "exit_group", "drop_admin", "sigsys",         "block_sigsys", "fill_descriptors",
-    "interrupt",  "notify_recv", "notify_send", "notify_id_valid", "close_listener"};
+    "probe",         "prctl",       "seccomp",      "clone_thread",
+    "fork",          "execve",      "exit",         "exit_group",
+    "drop_admin",    "sigsys",      "block_sigsys", "fill_descriptors",
+    "interrupt",     "notify_recv", "notify_send",  "notify_id_valid",
+    "close_listener"};
 
 struct History {
   bool drops_admin = false;  ///< CAP_SYS_ADMIN is dropped at the start
@@ -55,12 +57,13 @@ struct Probe {
   std::uint32_t nr;
 };
 inline constexpr std::array<Probe, 22> probes = {{
-    {false, 39},  {false, 39},  {false, 110}, {false, 102}, {false, 104}, {false, 107},
-    {false, 108}, {false, 111}, {false, 186}, {true, 20},   {true, 64},   {true, 199},
-    {true, 200},  {false, 1000}, {false, 0x40000000 + 39}, {false, 0xffffffff}, {false, 335},
-    {false, 336}, {false, 157}, {false, 317}, {false, 56},  {false, 59},
+    {false, 39},         {false, 39},  {false, 110}, {false, 102},  {false, 104},
+    {false, 107},        {false, 108}, {false, 111}, {false, 186},  {true, 20},
+    {true, 64},          {true, 199},  {true, 200},  {false, 1000}, {false, 0x40000000 + 39},
+    {false, 0xffffffff}, {false, 335}, {false, 336}, {false, 157},  {false, 317},
+    {false, 56},         {false, 59},
 }};
-/// Those of them that a step makes as a probe (the others are the kernel's own operations).
+/// Those of them that a step makes as a probe (the others: prctl, seccomp, clone, execve).
 inline constexpr std::size_t probe_count = 18;
 
 /// Draws histories from a seed.
@@ -70,9 +73,19 @@ class Generator {
 
   History history() {
     History history{.drops_admin = chance(40)};
-    const std::size_t length = 4 + below(28);
-    if (chance(55)) history.steps.push_back(no_new_privs(true));
-    if (chance(4)) return crowded(std::move(history));
+    for (Probe& probe : focus_) probe = probes[below(probes.size())];
+    if (chance(65)) history.steps.push_back(no_new_privs(true));
+    const std::uint64_t kind = below(100);
+    if (kind < 4) {
+      fill_stack(history);
+    } else if (kind < 24) {
+      supervise(history);
+    } else if (kind < 34) {
+      handle_sigsys(history);
+    } else if (kind < 54) {
+      part_threads(history);
+    }
+    const std::size_t length = history.steps.size() + 3 + below(26);
     while (history.steps.size() < length) history.steps.push_back(step());
     return history;
   }
@@ -85,17 +98,75 @@ class Generator {
     return all[below(n)];
   }
 
+  // How a history may begin.
+
   /// Filters until the stack is full.
-  History crowded(History history) {
-    for (unsigned i = 0; i < 7; ++i) {
+  void fill_stack(History& history) {
+    for (unsigned i = 0; i < 6; ++i) {
       Step step{.kind = Step::Kind::seccomp, .pick = pick(), .nr = uapi::set_mode_filter};
       if (chance(30)) step.flags = uapi::flag_tsync;
+      if (chance(25)) {
+        step = {.kind = Step::Kind::prctl, .pick = pick(), .nr = uapi::pr_set_seccomp};
+        step.args[0] = uapi::mode_filter;
+      }
       step.argument = filter_argument(big_program());
       history.steps.push_back(std::move(step));
       if (chance(50)) history.steps.push_back(this->step());
     }
-    return history;
   }
+
+  /// A listener, calls that it is told of, and answers.
+  void supervise(History& history) {
+    constexpr std::array<std::uint32_t, 6> flags = {8,     8 + 32,    8 + 16 + 1, 8 + 32 + 16 + 1,
+                                                    8 + 2, 8 + 2 + 32};
+    for (std::size_t threads = 1 + below(3); threads > 0; --threads)
+      history.steps.push_back(plain(Step::Kind::clone_thread));
+    focus_[0] = probes[below(probe_count)];
+    const std::uint32_t notify = 0x7fc00000 + static_cast<std::uint32_t>(below(100));
+    history.steps.push_back({.kind = Step::Kind::seccomp,
+                             .pick = pick(),
+                             .nr = uapi::set_mode_filter,
+                             .flags = one_of(flags),
+                             .argument = filter_argument(rules({{focus_[0], notify}}))});
+    for (std::size_t steps = 4 + below(20); steps > 0; --steps) {
+      const std::uint64_t draw = below(100);
+      history.steps.push_back(draw < 40 ? probe() : draw < 92 ? supervision() : step());
+      if (draw >= 15) continue;
+      history.steps.push_back(plain(Step::Kind::notify_recv));
+      history.steps.push_back(plain(Step::Kind::interrupt));
+    }
+  }
+
+  void handle_sigsys(History& history) {
+    history.steps.push_back(with(Step::Kind::sigsys, 2));
+    focus_[0] = probes[below(probe_count)];
+    const std::uint32_t trap = 0x00030000 + static_cast<std::uint32_t>(below(65536));
+    history.steps.push_back({.kind = Step::Kind::seccomp,
+                             .pick = pick(),
+                             .nr = uapi::set_mode_filter,
+                             .flags = static_cast<std::uint32_t>(below(4)),
+                             .argument = filter_argument(rules({{focus_[0], trap}}))});
+    history.steps.push_back(probe());
+  }
+
+  /// Threads whose filters grow apart, and TSYNC.
+  void part_threads(History& history) {
+    constexpr std::array<std::uint32_t, 5> flags = {0, 0, 1, 1, 17};
+    for (std::size_t threads = 1 + below(3); threads > 0; --threads)
+      history.steps.push_back(plain(Step::Kind::clone_thread));
+    for (std::size_t steps = 2 + below(5); steps > 0; --steps) {
+      if (chance(15)) history.steps.push_back(with(Step::Kind::exit, 0));
+      if (chance(7)) history.steps.push_back(strict());
+      history.steps.push_back({.kind = Step::Kind::seccomp,
+                               .pick = pick(),
+                               .nr = uapi::set_mode_filter,
+                               .flags = one_of(flags),
+                               .argument = filter_argument(program())});
+    }
+  }
+
+  /// A rule: a call and the value that is returned for it.
+  using Rule = std::pair<Probe, std::uint32_t>;
 
   std::uint32_t pick() { return static_cast<std::uint32_t>(random_()); }
 
@@ -116,7 +187,7 @@ class Generator {
     if (draw < 903) return with(Step::Kind::sigsys, below(3));
     if (draw < 910) return with(Step::Kind::block_sigsys, below(2));
     if (draw < 917) return with(Step::Kind::fill_descriptors, below(2));
-    return supervise();
+    return supervision();
   }
 
   Step plain(Step::Kind kind) { return {.kind = kind, .pick = pick()}; }
@@ -125,7 +196,12 @@ class Generator {
   }
 
   Step probe() {
-    const Probe probe = probes[below(probe_count)];
+    Probe probe = probes[below(probe_count)];
+    const Probe chosen = focus_[below(focus_.size())];
+    const bool is_operation = !chosen.i386 && (chosen.nr == 157 || chosen.nr == 317 ||
+                                               chosen.nr == 56 || chosen.nr == 59);
+    if (chance(65) && !is_operation) probe = chosen;
+    if (probe.nr == 335 && !probe.i386 && chance(75)) probe = {false, 39};  // SIGILL ends it all
     return {.kind = Step::Kind::probe,
             .pick = pick(),
             .nr = probe.nr,
@@ -182,8 +258,8 @@ class Generator {
   }
 
   std::uint32_t install_flags() {
-    constexpr std::array<std::uint32_t, 14> usual = {
-        0, 0, 0, 0, 1, 1, 17, 2, 2 + 1, 4, 8, 8 + 16 + 1, 8 + 32, 8 + 2};
+    constexpr std::array<std::uint32_t, 14> usual = {0, 0,     0, 0, 1,          1,      17,
+                                                     2, 2 + 1, 4, 8, 8 + 16 + 1, 8 + 32, 8 + 2};
     if (chance(85)) return one_of(usual);
     return chance(50) ? static_cast<std::uint32_t>(below(64)) : 1u << below(32);
   }
@@ -235,11 +311,20 @@ class Generator {
     return kind | (chance(50) ? one_of(data) : static_cast<std::uint32_t>(below(200)));
   }
 
-  /// One to three rules about calls of the table, the rest allowed.
+  /// One to three rules, mostly about the calls in focus.
   std::vector<Instruction> program() {
+    std::vector<Rule> all;
+    for (std::size_t count = 1 + below(3); count > 0; --count) {
+      const Probe probe = chance(70) ? focus_[below(focus_.size())] : probes[below(probes.size())];
+      all.emplace_back(probe, action());
+    }
+    return rules(all);
+  }
+
+  /// A filter of these rules, some only for one value of the first argument; the rest is allowed.
+  std::vector<Instruction> rules(const std::vector<Rule>& all) {
     std::vector<Instruction> code;
-    for (std::size_t rules = 1 + below(3); rules > 0; --rules) {
-      const Probe probe = probes[below(probes.size())];
+    for (const auto& [probe, ret] : all) {
       const bool by_argument = chance(25);
       const std::uint8_t skip = by_argument ? 5 : 3;
       code.push_back({0x20, 0, 0, 4});
@@ -250,7 +335,7 @@ class Generator {
         code.push_back({0x20, 0, 0, 16});
         code.push_back({0x15, 0, 1, static_cast<std::uint32_t>(below(3))});
       }
-      code.push_back({0x06, 0, 0, action()});
+      code.push_back({0x06, 0, 0, ret});
     }
     code.push_back({0x06, 0, 0, 0x7fff0000});
     return code;
@@ -273,13 +358,14 @@ class Generator {
     }
   }
 
-  Step supervise() {
+  Step supervision() {
     constexpr std::array<Step::Kind, 8> kinds = {
-        Step::Kind::notify_recv, Step::Kind::notify_recv, Step::Kind::notify_recv,
-        Step::Kind::notify_send, Step::Kind::notify_send, Step::Kind::notify_id_valid,
+        Step::Kind::notify_recv, Step::Kind::notify_recv,   Step::Kind::notify_recv,
+        Step::Kind::notify_send, Step::Kind::notify_send,   Step::Kind::notify_id_valid,
         Step::Kind::interrupt,   Step::Kind::close_listener};
     Step step = plain(one_of(kinds));
-    if (chance(60)) step.args[0] = static_cast<std::uint64_t>(-static_cast<std::int64_t>(below(40)));
+    if (chance(60))
+      step.args[0] = static_cast<std::uint64_t>(-static_cast<std::int64_t>(below(40)));
     if (chance(50)) step.args[1] = below(1000);
     if (chance(40)) step.args = {0, 0, 1, 0, 0};
     if (chance(5)) step.args[2] = 2;
@@ -288,6 +374,7 @@ class Generator {
   }
 
   std::mt19937_64 random_;
+  std::array<Probe, 3> focus_{};  ///< what this history's filters and calls are mostly about
 };
 
 inline std::string to_text(const UserArgument& argument) {

@@ -20,15 +20,14 @@ namespace callgate::test {
 /// How often each kind of step and each answer was seen.
 using Tally = std::map<std::string, std::size_t>;
 
-/// Audit records of type 1326, from the kernel's multicast group; nothing where it cannot be joined.
+/// Audit records of type 1326, from the kernel's multicast group; nothing where it cannot be
+/// joined.
 class AuditLog {
  public:
   struct Entry {
     int process = 0;
     AuditRecord record;
-    auto operator<=>(const Entry& other) const {
-      return key() <=> other.key();
-    }
+    auto operator<=>(const Entry& other) const { return key() <=> other.key(); }
     bool operator==(const Entry& other) const { return key() == other.key(); }
     [[nodiscard]] std::array<std::int64_t, 5> key() const {
       return {process, record.signal, record.arch, record.nr, record.code};
@@ -96,8 +95,10 @@ class AuditLog {
 /// One replay of one history.
 class Replay {
  public:
-  Replay(Stage& stage, AuditLog& audit, const KernelRelease& release, Tally& tally)
-      : stage_(stage), audit_(audit), model_(release), tally_(tally) {}
+  /// `patience`: how long an answer may take, in milliseconds.
+  Replay(Stage& stage, AuditLog& audit, const KernelRelease& release, Tally& tally,
+         int patience = 10000)
+      : stage_(stage), audit_(audit), model_(release), tally_(tally), patience_(patience) {}
 
   /// Nothing if kernel and model agree; else the step and what differs.
   std::optional<std::string> run(const History& history) {
@@ -268,12 +269,9 @@ class Replay {
     }
   }
 
-  static constexpr int patience_ms = 10000;
-
   template <class Done>
   bool await(Done done) {
-    const auto until =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_);
     for (unsigned round = 0; std::chrono::steady_clock::now() < until; ++round) {
       if (done()) return true;
       if (round < 20) {
@@ -286,7 +284,7 @@ class Replay {
   }
 
   void await_replies(std::map<ThreadId, Due> due, const std::string& what) {
-    int left = patience_ms;
+    int left = patience_;
     while (!due.empty() && !mismatch_) {
       const auto reply = stage_.reply(50);
       if (!reply) {
@@ -353,7 +351,8 @@ class Replay {
   void await_end(ProcessId id) {
     std::optional<int> status;
     await([&] { return (status = try_wait(pids_[id])).has_value(); });
-    if (!status) return fail("the model says that process " + std::to_string(id) + " ends; it lives");
+    if (!status)
+      return fail("the model says that process " + std::to_string(id) + " ends; it lives");
     reaped_.insert({id, true});
     const ProcessEnd& end = *model_.process(id).end;
     const int expected = end.signal != 0 ? end.signal : end.code << 8;
@@ -458,11 +457,11 @@ class Replay {
     const auto child = static_cast<std::uint32_t>(model_.thread_count());
     constexpr std::uint64_t thread_flags =
         CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-    const Order order{.kind = is_thread ? Order::Kind::clone_thread : Order::Kind::fork,
-                      .child = child,
-                      .nr = SYS_clone,
-                      .args = {is_thread ? thread_flags
-                                      : CLONE_PARENT | CLONE_CHILD_SETTID | SIGCHLD}};
+    const Order order{
+        .kind = is_thread ? Order::Kind::clone_thread : Order::Kind::fork,
+        .child = child,
+        .nr = SYS_clone,
+        .args = {is_thread ? thread_flags : CLONE_PARENT | CLONE_CHILD_SETTID | SIGCHLD}};
     const KernelVerdict verdict = model_.verdict(id, data_of(order));
     const bool looks_like_a_child =
         is_thread && verdict.result == CallResult::returns && verdict.value == 0;
@@ -512,10 +511,9 @@ class Replay {
     scratch.capability_header = {version_3, 0};
     scratch.capability_data[0] &= ~sys_admin;
     scratch.capability_data[1] &= ~sys_admin;
-    const Order order{
-        .nr = SYS_capset,
-        .args = {reinterpret_cast<std::uint64_t>(scratch.capability_header.data()),
-                 reinterpret_cast<std::uint64_t>(scratch.capability_data.data())}};
+    const Order order{.nr = SYS_capset,
+                      .args = {reinterpret_cast<std::uint64_t>(scratch.capability_header.data()),
+                               reinterpret_cast<std::uint64_t>(scratch.capability_data.data())}};
     call(id, "drop_admin", order, [this, id] {
       model_.set_admin(id, false);
       return Expected{};
@@ -674,9 +672,10 @@ class Replay {
   AuditLog& audit_;
   TaskModel model_;
   Tally& tally_;
+  int patience_;
   std::optional<std::string> mismatch_;
-  std::vector<int> tids_;                       ///< by ThreadId
-  std::vector<int> pids_;                       ///< by ProcessId
+  std::vector<int> tids_;  ///< by ThreadId
+  std::vector<int> pids_;  ///< by ProcessId
   std::map<ProcessId, bool> reaped_;
   std::map<ThreadId, WhenRun> pending_;
   std::map<FilterId, std::int64_t> listener_fds_;

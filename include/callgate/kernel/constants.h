@@ -54,6 +54,7 @@ inline constexpr int emfile = 24;
 inline constexpr int enosys = 38;
 inline constexpr int eopnotsupp = 95;
 inline constexpr int einprogress = 115;
+inline constexpr int erestartsys = 512;  ///< inside the kernel; programs should never see it
 inline constexpr int max_errno = 4095;
 
 // Signals.

@@ -195,7 +195,8 @@ class TaskModel {
   /// it and returns `value`.
   KernelVerdict resume(ThreadId id, const SeccompData& data, std::int64_t value);
   /// A signal with a handler reaches a waiting thread. False if the wait goes on
-  /// (WAIT_KILLABLE_RECV); else ThreadState::reply says EINTR.
+  /// (WAIT_KILLABLE_RECV); else ThreadState::reply says EINTR, or
+  /// ERESTARTSYS (512) for number -1.
   bool interrupt(ThreadId id);
 
   // The supervisor's side of a listener (ioctl(2)); see seccomp_unotify(2).
@@ -263,7 +264,8 @@ class TaskModel {
 
   void end_thread(ThreadId id, ProcessEnd end);
   void end_process(ProcessId id, ProcessEnd end);
-  void forget_wait(ThreadId id);
+  [[nodiscard]] const Notification* notification_of(ThreadId id) const;
+  void abandon_wait(ThreadId id);
   void finish_wait(ThreadId id, KernelVerdict verdict);
   [[nodiscard]] Notification* find_notification(FilterId listener, std::uint64_t id);
   [[nodiscard]] const Notification* find_notification(FilterId listener, std::uint64_t id) const;

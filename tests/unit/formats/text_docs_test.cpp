@@ -29,13 +29,12 @@ std::vector<std::string> blocks(const std::string& text, const std::string& lang
   return out;
 }
 
-void expect_reads(const std::string& text, const std::string& name) {
+void expect_reads(const std::string& text, const std::string& name,
+                  const std::vector<Arch>& usual = {Arch::x86_64, Arch::i386}) {
   const auto parsed = parse_policy(text, name);
   ASSERT_TRUE(parsed) << parsed.error().text();
   const Policy& policy = parsed->policy;
-  const std::vector<Arch> arches = policy.arches.empty()
-                                       ? std::vector<Arch>(all_arches.begin(), all_arches.end())
-                                       : policy.arches;
+  const std::vector<Arch> arches = policy.arches.empty() ? usual : policy.arches;
   const std::vector<Diagnostic> findings = check(policy, arches);
   EXPECT_FALSE(has_errors(findings)) << render(findings);
   const auto again = parse_policy(print_policy(policy), "printed");
@@ -71,7 +70,7 @@ TEST(Examples, AreReadAndHaveNoError) {
       if (entry.path().extension() != ".policy") continue;
       const auto text = read_file(entry.path().string());
       ASSERT_TRUE(text);
-      expect_reads(*text, entry.path().filename().string());
+      expect_reads(*text, entry.path().filename().string(), {Arch::x86_64});
       ++count;
     }
   EXPECT_GE(count, 4u);

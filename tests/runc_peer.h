@@ -4,9 +4,13 @@
 
 #include <rapidjson/document.h>
 
+#include <sys/wait.h>
+
 #include <algorithm>
+#include <optional>
 #include <set>
 
+#include "callgate/abi/seccomp_data.h"
 #include "libseccomp_peer.h"
 
 namespace callgate::test {
@@ -36,8 +40,26 @@ class RuncPeer {
     return result;
   }
 
- private:
   using Value = rapidjson::Value;
+
+  /// True if the conditions of a rule hold: all of them, or any where one argument is tested twice.
+  /// For a call inside a multiplexer the selector stands in place of conditions on argument 0.
+  static bool holds(const Value& args, const SeccompData& data, bool low_halves,
+                    bool multiplexed = false) {
+    std::set<unsigned> indices;
+    std::size_t held = 0;
+    for (const Value& arg : args.GetArray()) {
+      const ScmpCompare test = compare(arg);
+      indices.insert(test.arg);
+      const std::uint64_t width = low_halves ? 0xffffffff : ~std::uint64_t{0};
+      const std::uint64_t word = data.args[test.arg] & width;
+      const std::uint64_t a = test.a & width;
+      const bool results[] = {word != a, word < a,  word <= a, word == a,
+                              word >= a, word > a, (word & a) == (test.b & width)};
+      held += results[test.op - 1] || (multiplexed && test.arg == 0) ? 1 : 0;
+    }
+    return indices.size() == args.Size() ? held == args.Size() : held > 0;
+  }
 
   static bool has(const Value& object, const char* key) {
     return object.HasMember(key) && !object[key].IsNull();
@@ -64,6 +86,7 @@ class RuncPeer {
     return all;
   }
 
+ private:
   bool applies(const Value& rule) const {
     if (!context_.docker) return true;
     const auto any_cap = [&](const std::vector<std::string>& caps) {
@@ -184,5 +207,33 @@ class RuncPeer {
   std::set<Arch> listed_;
   std::map<Arch, int> largest_;
 };
+
+/// The peer's program, built in a process of its own: libseccomp does not come back from every set of
+/// rules. None if it took longer than a second or failed.
+inline std::optional<Program> build_guarded(const Libseccomp& library, const PeerContext& context,
+                                            const std::string& json) {
+  int ends[2];
+  if (pipe(ends) != 0) return std::nullopt;
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(1);
+    const Result<Program> program = RuncPeer(library, context).build(json);
+    const std::string bytes = program ? program->bytes() : std::string();
+    const bool written = write(ends[1], bytes.data(), bytes.size()) ==
+                         static_cast<ssize_t>(bytes.size());
+    _exit(written ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string bytes(max_instructions * sizeof(Instruction), '\0');
+  std::size_t size = 0;
+  for (ssize_t got = 1; got > 0; size += static_cast<std::size_t>(got)) {
+    got = read(ends[0], bytes.data() + size, bytes.size() - size);
+    if (got < 0) got = 0;
+  }
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  Result<Program> program = Program::from_bytes(std::string_view(bytes).substr(0, size));
+  return program ? std::optional(*std::move(program)) : std::nullopt;
+}
 
 }  // namespace callgate::test

@@ -37,6 +37,8 @@ using oci::Text;
 
 constexpr Action enosys = deny(38);
 constexpr std::uint32_t highest_x86_64 = x32_bit - 1;
+constexpr std::uint32_t bit_30_clear_from = 0x80000000;  // and to the next:
+constexpr std::uint32_t bit_30_set_from = 0xc0000000;
 
 /// Calls that libseccomp's table lacks although its other architectures' calls are as new.
 struct Missing {
@@ -469,10 +471,13 @@ void Importer::stub_x86(std::optional<std::uint32_t> x86_64, std::optional<std::
                          policy_.arches.end();
   if (x86_64) {
     stub_rule(Arch::x86_64, {Selector::numbers(*x86_64 + 1, highest_x86_64)}, enosys);
-    stub_rule(Arch::x32, {Selector::numbers(0x80000000, 0xbfffffff)}, enosys);
+    stub_rule(Arch::x32, {Selector::numbers(bit_30_clear_from, bit_30_set_from - 1)}, enosys);
   }
   if (x32) {
-    stub_rule(Arch::x32, {Selector::numbers(*x32 + 1, skipped_call - 1)}, enosys);
+    stub_rule(Arch::x32,
+              {Selector::numbers(*x32 + 1, bit_30_clear_from - 1),
+               Selector::numbers(bit_30_set_from, skipped_call - 1)},
+              enosys);
     stub_rule(Arch::x86_64, {Selector::numbers(skipped_call, skipped_call)}, enosys);
   }
   if (x86_64 && !lists_x32) {

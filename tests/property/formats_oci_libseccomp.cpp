@@ -115,7 +115,9 @@ TEST_F(OciLibseccomp, DockersProfileAsContainerdReadsIt) {
   }
 }
 
-/// Random profiles from a small world, so that rules meet.
+/// Random profiles from a small world, so that rules meet. Operators besides EQ and MASKED_EQ go to
+/// calls that only one rule speaks of: for several rules the union is the specification, and
+/// libseccomp is known to deviate from it.
 class RandomProfile {
  public:
   explicit RandomProfile(std::uint64_t seed) : random_(seed) {}
@@ -148,30 +150,36 @@ class RandomProfile {
     return list;
   }
   std::string rule() {
+    const bool solo = below(3) == 0 && !solo_.empty();
     std::string json = R"({"names": [)";
-    const std::size_t names = 1 + below(3);
-    for (std::size_t i = 0; i < names; ++i) json += (i == 0 ? "\"" : ", \"") + name() + "\"";
+    if (solo) {
+      json += "\"" + solo_.back() + "\"";
+      solo_.pop_back();
+    } else {
+      const std::size_t names = 1 + below(3);
+      for (std::size_t i = 0; i < names; ++i) json += (i == 0 ? "\"" : ", \"") + name() + "\"";
+    }
     json += R"(], "action": ")" + std::string(below(4) != 0 ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO");
     json += "\"";
-    if (below(3) != 0) json += R"(, "args": [)" + args() + "]";
+    if (solo || below(3) != 0) json += R"(, "args": [)" + args(solo) + "]";
     return json + "}";
   }
   std::string name() {
     return pick({"read", "socket", "socketcall", "ipc", "shmat", "personality", "accept", "mseal",
-                 "send", "waitpid", "clone", "ioctl", "no_such_call", "semctl", "execve",
-                 "set_mempolicy_home_node"});
+                 "send", "waitpid", "no_such_call", "semctl", "set_mempolicy_home_node"});
   }
-  std::string args() {
+  std::string args(bool solo) {
     std::string list;
     const std::size_t count = 1 + below(3);
     for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t index = below(8) == 0 ? below(2) : i;
-      list += (i == 0 ? "" : ", ") + arg(index);
+      const std::size_t index = !solo && below(8) == 0 ? below(2) : i;
+      list += (i == 0 ? "" : ", ") + arg(index, solo);
     }
     return list;
   }
-  std::string arg(std::size_t index) {
-    const std::string op = pick({"EQ", "NE", "MASKED_EQ", "MASKED_EQ"});
+  std::string arg(std::size_t index, bool solo) {
+    const std::string op = solo ? pick({"EQ", "NE", "MASKED_EQ", "LT", "LE", "GE", "GT"})
+                                : pick({"EQ", "MASKED_EQ", "MASKED_EQ"});
     const auto value = values();
     std::string json = R"({"index": )" + std::to_string(index) + R"(, "op": "SCMP_CMP_)" + op +
                        R"(", "value": )" + std::to_string(value);
@@ -186,29 +194,73 @@ class RandomProfile {
 
   std::mt19937_64 random_;
   std::string default_;
+  std::vector<std::string> solo_ = {"ioctl", "clone", "execve", "waitid", "sendto"};
 };
 
+/// What the manual says a filter does with one call: the first unconditional rule, else any
+/// conditional one that holds, else the default.
+std::uint32_t by_the_manual(const std::string& json, const SeccompData& data) {
+  rapidjson::Document profile;
+  profile.Parse(json.c_str());
+  const Arch arch = *classify(data.arch, data.nr);
+  const Syscall& call = *find_syscall(arch, data.nr);
+  const auto carried = std::find_if(call.multiplexes.begin(), call.multiplexes.end(),
+                                    [&](const Multiplexed& each) {
+                                      return each.selector == static_cast<std::uint32_t>(data.args[0]);
+                                    });
+  const std::string inner(carried == call.multiplexes.end() ? "" : carried->name);
+  const std::uint32_t fallback = test::RuncPeer::action(profile["defaultAction"], -1);
+  std::uint32_t conditional = fallback;
+  for (const auto& rule : profile["syscalls"].GetArray()) {
+    const std::uint32_t action = test::RuncPeer::action(rule["action"], -1);
+    const auto names = test::RuncPeer::strings(rule, "names");
+    const bool named = std::find(names.begin(), names.end(), call.name) != names.end();
+    const bool inside = !inner.empty() && std::find(names.begin(), names.end(), inner) != names.end();
+    if (action == fallback || !(named || inside)) continue;
+    const bool conditioned = rule.HasMember("args");
+    if (named && !conditioned) return action;
+    const bool low = arch != Arch::x86_64;
+    if (named && test::RuncPeer::holds(rule["args"], data, low)) conditional = action;
+    if (inside && (!conditioned || test::RuncPeer::holds(rule["args"], data, low, true))) {
+      conditional = action;
+    }
+  }
+  return conditional;
+}
+
 TEST_F(OciLibseccomp, RandomProfiles) {
-  const std::size_t wanted = test::scaled(400, 20'000);
-  std::size_t proved = 0;
+  const std::size_t wanted = test::scaled(400, 10'000);
+  std::size_t equal = 0;
   std::size_t refused = 0;
-  for (std::uint64_t seed = 0; proved < wanted; ++seed) {
+  std::size_t deviations = 0;
+  std::size_t stuck = 0;
+  for (std::uint64_t seed = 0; equal + deviations < wanted; ++seed) {
     const std::string json = RandomProfile(seed).make();
     test::PeerContext peer{.docker = false, .stub = seed % 3 != 0, .stub_for_native = seed % 3 == 1};
-    const bool readable = read_oci(json, "random", context_of(*library_, peer)).has_value();
-    if (!readable) {
-      ++refused;
+    const Result<OciImport> ours = read_oci(json, "random", context_of(*library_, peer));
+    const auto theirs = test::build_guarded(*library_, peer, json);
+    if (!ours || !theirs) {
+      ++(ours ? stuck : refused);
       continue;
     }
-    expect_equal(json, *library_, peer, "seed " + std::to_string(seed));
-    if (::testing::Test::HasFatalFailure()) {
-      std::fprintf(stderr, "%s\n", json.c_str());
-      return;
-    }
-    ++proved;
+    const Answer answer = prove(ours->policy, ours->policy.arches, *theirs);
+    equal += std::holds_alternative<Equal>(answer) ? 1 : 0;
+    const auto* differs = std::get_if<Differs>(&answer);
+    if (differs == nullptr) continue;
+    ++deviations;
+    const std::optional<Arch> arch = classify(differs->witness.arch, differs->witness.nr);
+    ASSERT_TRUE(arch && find_syscall(*arch, differs->witness.nr) != nullptr)
+        << "seed " << seed << " at " << show(differs->witness) << std::hex << ": ours "
+        << differs->left << ", theirs " << differs->right << "\n" << json;
+    ASSERT_EQ(differs->left, normalise(by_the_manual(json, differs->witness)))
+        << "seed " << seed << " at " << show(differs->witness) << "\n" << json;
   }
-  std::printf("%zu profiles proved equal, %zu refused as ambiguous\n", proved, refused);
-  EXPECT_LT(refused, proved);
+  std::printf("%zu equal to libseccomp's filter, %zu where it departs from its own manual, %zu "
+              "refused as ambiguous, %zu that libseccomp did not finish\n",
+              equal, deviations, refused, stuck);
+  EXPECT_LT(stuck * 20, equal);
+  EXPECT_LT(deviations * 10, equal);
+  EXPECT_LT(refused, wanted);
 }
 
 }  // namespace

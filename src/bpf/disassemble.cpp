@@ -140,7 +140,9 @@ std::string note_of_value(const Facts& facts, Target target, std::uint32_t value
   const Parameter* parameter = parameter_at(*call, (word - 4) / 2);
   if (parameter == nullptr || parameter->constants == nullptr) return {};
   const Arch arch = *classify(*facts.arch, *facts.nr);
-  return format_value(arch, parameter->constants, value, 32, false);
+  const std::string text = format_value(arch, parameter->constants, value, 32, false);
+  const bool is_number = !text.empty() && text.front() >= '0' && text.front() <= '9';
+  return is_number ? std::string() : text;
 }
 
 std::string note_of(const Instruction& insn, const Facts& facts, Target target) {

@@ -100,15 +100,17 @@ class CallParser {
 
   Result<void> parse_arguments() {
     if (accept(')')) return {};
-    for (std::size_t position = 0;; ++position) {
-      skip_blanks();
+    std::size_t position = 0;
+    for (;;) {
       CALLGATE_CHECK(parse_argument(position));
       if (accept(')')) return {};
       if (!accept(',')) return error(at_, "expected `,` or `)`");
     }
   }
 
-  Result<void> parse_argument(std::size_t position) {
+  /// One argument; only one without a name takes the next position.
+  Result<void> parse_argument(std::size_t& position) {
+    skip_blanks();
     const std::size_t start = at_;
     const std::string_view name = word();
     if (name == "args" && accept('[')) return parse_raw_word(start);
@@ -119,14 +121,13 @@ class CallParser {
     } else {
       at_ = start;
       CALLGATE_TRY(parameter, positional(position));
+      ++position;
     }
     const std::size_t value_at = at_;
     CALLGATE_TRY(const Written written, parse_value(parameter));
-    if (parameter == nullptr) {
-      result_.data.args[position] = written.value;
-      return {};
-    }
-    return place(value_at, *parameter, written);
+    if (parameter != nullptr) return place(value_at, *parameter, written);
+    result_.data.args[position - 1] = written.value;
+    return {};
   }
 
   Result<void> parse_raw_word(std::size_t start) {

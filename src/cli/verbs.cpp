@@ -14,6 +14,8 @@ const std::vector<AddVerb> all_verbs = {
     add_disasm_verb,
     add_emu_verb,
     add_dump_verb,
+    add_syscalls_verb,
+    add_doctor_verb,
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 namespace callgate::cli {
 
 void add_run_verb(CLI::App& app, Action& chosen);
+void add_syscalls_verb(CLI::App& app, Action& chosen);
 void add_asm_verb(CLI::App& app, Action& chosen);
 void add_disasm_verb(CLI::App& app, Action& chosen);
 void add_emu_verb(CLI::App& app, Action& chosen);
@@ -13,4 +14,5 @@ void add_compile_verb(CLI::App& app, Action& chosen);
 void add_convert_verb(CLI::App& app, Action& chosen);
 
 void add_dump_verb(CLI::App& app, Action& chosen);
+void add_doctor_verb(CLI::App& app, Action& chosen);
 }  // namespace callgate::cli

@@ -59,9 +59,9 @@ std::optional<NameFault> group_fault(std::string_view name) {
   if (find_group(name) != nullptr) return {};
   std::vector<std::string_view> names;
   for (const Group& group : groups()) names.push_back(group.name);
-  std::string hint = did_you_mean(name, names, "@");
-  if (hint.empty() && is_syscall_name(name))
-    hint = "the call is written " + std::string(name) + ", without the @";
+  std::string hint = is_syscall_name(name)
+                         ? "the call is written " + std::string(name) + ", without the @"
+                         : did_you_mean(name, names, "@");
   return NameFault{"there is no group `@" + std::string(name) + "`", std::move(hint)};
 }
 

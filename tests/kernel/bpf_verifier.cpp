@@ -6,8 +6,6 @@
 // the program might refuse. What it saw stands in shared memory. The calls are ones that do nothing
 // wherever they are let through: getpid and numbers that no kernel assigns.
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -19,85 +17,21 @@
 #include <map>
 
 #include "callgate/bpf/emulate.h"
+#include "harmless_call.h"
 #include "random_program.h"
 #include "scale.h"
 
 namespace callgate {
 namespace {
 
+using test::Call;
+using test::expected_result;
+using test::install;
+using test::let_through;
+using test::Registers;
 using test::Rng;
 
 constexpr std::size_t calls_per_program = 4;
-
-struct Registers {
-  std::uint64_t nr;
-  std::array<std::uint64_t, 6> args;
-};
-
-#if defined(__x86_64__)
-extern "C" long callgate_test_call64(const Registers*);
-extern "C" const char callgate_test_ip64[];
-extern "C" long callgate_test_call32(const Registers*);
-extern "C" const char callgate_test_ip32[];
-asm(R"(
-.text
-callgate_test_call64:
-  push %rbx
-  mov %rdi, %rbx
-  mov (%rbx), %rax
-  mov 8(%rbx), %rdi
-  mov 16(%rbx), %rsi
-  mov 24(%rbx), %rdx
-  mov 32(%rbx), %r10
-  mov 40(%rbx), %r8
-  mov 48(%rbx), %r9
-  syscall
-callgate_test_ip64:
-  pop %rbx
-  ret
-callgate_test_call32:
-  push %rbx
-  push %rbp
-  mov (%rdi), %rax
-  mov 8(%rdi), %rbx
-  mov 16(%rdi), %rcx
-  mov 24(%rdi), %rdx
-  mov 32(%rdi), %rsi
-  mov 48(%rdi), %rbp
-  mov 40(%rdi), %rdi
-  int $0x80
-callgate_test_ip32:
-  pop %rbp
-  pop %rbx
-  ret
-)");
-#endif
-
-struct Call {
-  bool is_32 = false;
-  Registers registers{};
-
-  [[nodiscard]] SeccompData data() const {
-    SeccompData data;
-    data.nr = static_cast<std::uint32_t>(registers.nr);
-    data.args = registers.args;
-#if defined(__x86_64__)
-    data.arch = is_32 ? 0x40000003 : 0xc000003e;
-    data.instruction_pointer =
-        reinterpret_cast<std::uint64_t>(is_32 ? callgate_test_ip32 : callgate_test_ip64);
-#endif
-    return data;
-  }
-  [[nodiscard]] long make() const {
-#if defined(__x86_64__)
-    return is_32 ? callgate_test_call32(&registers) : callgate_test_call64(&registers);
-#else
-    return 0;
-#endif
-  }
-};
-
-constexpr long let_through = 1;  ///< stands for what getpid returns
 
 struct Case {
   std::vector<Instruction> code;
@@ -116,8 +50,7 @@ std::uint64_t harmless_number(Rng& rng, bool is_32) {
   for (;;) {
     const std::uint64_t number = test::interesting(rng);
     const std::uint64_t dirty = test::below(rng, 4) == 0 ? 0xdead'beef'0000'0000u : 0;
-    if (number == (is_32 ? 20 : 39)) return number | dirty;
-    if ((number & 0xbfffffff) >= 1000) return number | (is_32 ? 0 : dirty);
+    if (test::is_harmless(static_cast<std::uint32_t>(number), is_32)) return number | dirty;
   }
 }
 
@@ -134,13 +67,6 @@ Call random_call(Rng& rng, bool with_32, const std::vector<Instruction>& code) {
     argument = half() | half() << 32;
   }
   return call;
-}
-
-long install(const std::vector<Instruction>& code) {
-  sock_fprog filter{};
-  filter.len = static_cast<unsigned short>(code.size());
-  filter.filter = reinterpret_cast<sock_filter*>(const_cast<Instruction*>(code.data()));
-  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 }
 
 /// In the child: tries cases from `first` on until one is accepted.
@@ -160,20 +86,6 @@ long install(const std::vector<Instruction>& code) {
     __builtin_trap();
   }
   ::_exit(0);
-}
-
-/// What the kernel makes of a return value for one of our calls; none: the process dies by SIGSYS.
-/// (kernel/seccomp.c __seccomp_filter, without tracer, listener and handler.)
-std::optional<long> expected_result(const SeccompData& data, bool is_32, std::uint32_t ret) {
-  const bool is_getpid = data.nr == (is_32 ? 20 : 39);
-  switch (ret & 0xffff0000) {
-    case 0x50000: return -static_cast<long>(std::min<std::uint32_t>(ret & 0xffff, 4095));
-    case 0x7ffc0000:
-    case 0x7fff0000: return is_getpid ? let_through : -ENOSYS;
-    case 0x7fc00000:
-    case 0x7ff00000: return -ENOSYS;
-    default: return std::nullopt;
-  }
 }
 
 class Ledger {
@@ -249,7 +161,7 @@ bool has_32_bit_calls() {
   if (child == 0) {
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     const Registers registers{20, {}};
-    ::_exit(callgate_test_call32(&registers) == ::getpid() ? 0 : 1);
+    ::_exit(test::callgate_test_call32(&registers) == ::getpid() ? 0 : 1);
   }
   int status = 0;
   ::waitpid(child, &status, 0);

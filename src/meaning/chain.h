@@ -24,25 +24,42 @@ class ChainProof {
   /// Equal if the hint's division proves it, Differs with a confirmed witness, else Undecided.
   /// `meeting.left` is a list of the policy, `meeting.right` where the program is suspended.
   [[nodiscard]] Answer prove(const Meeting& meeting, const ChainHint& hint);
+  /// The same without a hint: where the blocks begin is guessed from the path of calls that no rule
+  /// matches.
+  [[nodiscard]] Answer prove(const Meeting& meeting);
 
  private:
-  /// One step: a condition and what it gives, or (no stop) everything that is left.
-  struct Block {
-    std::size_t entry = 0;
-    std::optional<std::size_t> next;
+  /// A condition and what it gives.
+  struct Step {
     ConditionId condition = never;
     std::uint32_t ret = 0;
-    std::size_t first_item = 0;  ///< without `next`: the item from which the list goes on
+  };
+  /// A step from one entry to the next, or (without `ends`) everything that is left.
+  struct Block {
+    std::size_t entry = 0;
+    std::span<const std::size_t> ends;  ///< the next entry, then others at which a run may stop
+    Step step;
+    std::size_t first_item = 0;  ///< without `ends`: the item from which the list goes on
   };
 
   [[nodiscard]] std::optional<std::vector<Block>> blocks_of(const DecisionList& list,
                                                             const ChainHint& hint) const;
+  [[nodiscard]] std::optional<Block> block_of(const DecisionList& list, std::size_t rule,
+                                              std::size_t item, bool is_over) const;
+  [[nodiscard]] bool begins_at(const Meeting& meeting, std::size_t entry);
   [[nodiscard]] Answer prove_block(const Meeting& meeting, const Block& block);
   [[nodiscard]] std::optional<Answer> ask(const Meeting& meeting, const Block& block,
-                                          const std::vector<WordSet>& groups);
+                                          const std::vector<WordSet>& groups, bool is_guess);
   [[nodiscard]] Answer search_witness(const Meeting& meeting, Question& question, Diagram wanted,
                                       Diagram found) const;
-  [[nodiscard]] static Undecided undecided(const Meeting& meeting);
+
+  void flatten(const Step& step, std::vector<Step>& steps) const;
+  [[nodiscard]] bool is_step(const Meeting& meeting, const Block& block);
+  [[nodiscard]] std::optional<std::size_t> follow(const Meeting& meeting, std::size_t entry,
+                                                  std::span<const Step> steps,
+                                                  std::span<const std::size_t> last);
+  [[nodiscard]] std::vector<std::size_t> candidates(const Meeting& meeting, std::size_t entry,
+                                                    std::span<const Step> steps) const;
 
   ProgramSide& program_;
   const PolicySide& policy_;

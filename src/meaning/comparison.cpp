@@ -24,6 +24,10 @@ std::string call_name(std::uint32_t audit, std::uint32_t number) {
          (call != nullptr ? std::string(call->name) : std::to_string(number));
 }
 
+Undecided undecided(const Meeting& meeting) {
+  return {call_name(meeting.example.words[arch_word], meeting.example.words[number_word])};
+}
+
 std::vector<WordSet> merged_groups(const std::vector<WordSet>& a, const std::vector<WordSet>& b) {
   std::vector<WordSet> result;
   for (const auto* source : {&a, &b}) {
@@ -156,6 +160,15 @@ Answer Comparison::run() {
   return open ? *open : Answer{Equal{}};
 }
 
+bool Comparison::is_at(const Meeting& meeting, std::uint32_t audit,
+                       std::uint32_t number) const noexcept {
+  Assignment point;
+  point.words[arch_word] = audit;
+  point.words[number_word] = number;
+  return value_at(layer_.store, layer_.order, left_root_, point) == meeting.left &&
+         value_at(layer_.store, layer_.order, right_root_, point) == meeting.right;
+}
+
 Answer Comparison::confirmed(const SeccompData& data) const {
   const std::uint32_t left = left_.at(data);
   const std::uint32_t right = right_.at(data);
@@ -170,6 +183,7 @@ Answer Comparison::decide(const Meeting& meeting) {
                                  layer_.returns.value(meeting.right));
     return is_bad ? confirmed(meeting.example.data()) : Answer{Equal{}};
   }
+  if (shortcut_ && std::holds_alternative<Equal>(shortcut_(meeting))) return Equal{};
   for (const auto& groups : orders_of(merged_groups(left_.related(), right_.related())))
     if (std::optional<Answer> answer = ask(meeting, groups)) return *answer;
   if (fallback_) return fallback_(meeting);

@@ -51,6 +51,9 @@ struct Meeting {
 /// The calls for which that is said, for messages: "x86_64 ioctl", "i386 500".
 [[nodiscard]] std::string call_name(std::uint32_t audit, std::uint32_t number);
 
+/// The answer that names a meeting's call.
+[[nodiscard]] Undecided undecided(const Meeting& meeting);
+
 /// Sets of words merged until they are disjoint.
 [[nodiscard]] std::vector<WordSet> merged_groups(const std::vector<WordSet>& a,
                                                  const std::vector<WordSet>& b);
@@ -64,11 +67,16 @@ class Comparison {
              const ProofBudget& budget)
       : layer_(layer), left_(left), right_(right), violation_(violation), budget_(budget) {}
 
+  using Way = std::function<Answer(const Meeting&)>;
+  /// Asked before a pair's diagrams are compared; unless it says Equal, they are.
+  void set_shortcut(Way way) { shortcut_ = std::move(way); }
   /// Asked where a pair's diagrams do not fit the budget.
-  using Fallback = std::function<Answer(const Meeting&)>;
-  void set_fallback(Fallback fallback) { fallback_ = std::move(fallback); }
+  void set_fallback(Way way) { fallback_ = std::move(way); }
 
   [[nodiscard]] Answer run();
+  /// True if the two terminals of a meeting are those of that call. Within run() only.
+  [[nodiscard]] bool is_at(const Meeting& meeting, std::uint32_t audit,
+                           std::uint32_t number) const noexcept;
   /// Differs if the interpreters of both sides confirm it.
   [[nodiscard]] Answer confirmed(const SeccompData& data) const;
   /// Nodes that the next question may take.
@@ -87,7 +95,8 @@ class Comparison {
   Side& right_;
   Violation violation_;
   ProofBudget budget_;
-  Fallback fallback_;
+  Way shortcut_;
+  Way fallback_;
   std::size_t spent_ = 0;
   Diagram left_root_ = no;
   Diagram right_root_ = no;

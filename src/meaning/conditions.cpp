@@ -61,6 +61,32 @@ std::vector<Diagram> constant_vector(std::uint64_t value, unsigned bits) {
   return result;
 }
 
+/// One test at a point.
+bool holds(const BitTest& test, const Assignment& point) noexcept {
+  const std::uint64_t all =
+      test.bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << test.bits) - 1;
+  const std::uint64_t high = test.bits > 32 ? point.words[test.high] : 0;
+  const std::uint64_t value = (high << 32 | point.words[test.low]) & all & test.mask;
+  const std::uint64_t sign = test.is_signed ? std::uint64_t{1} << (test.bits - 1) : 0;
+  const auto is_in = [&](const std::pair<std::uint64_t, std::uint64_t>& range) {
+    return (range.first ^ sign) <= (value ^ sign) && (value ^ sign) <= (range.second ^ sign);
+  };
+  const bool inside = std::any_of(test.ranges.begin(), test.ranges.end(), is_in);
+  const std::uint64_t first = test.ranges.empty() ? 0 : test.ranges.front().first;
+  switch (test.relation) {
+    case Relation::eq:
+    case Relation::in: return inside;
+    case Relation::ne:
+    case Relation::not_in: return !inside;
+    case Relation::lt: return (value ^ sign) < (first ^ sign);
+    case Relation::le: return (value ^ sign) <= (first ^ sign);
+    case Relation::gt: return (value ^ sign) > (first ^ sign);
+    case Relation::ge: return (value ^ sign) >= (first ^ sign);
+    case Relation::subset: break;
+  }
+  return (value & ~first) == 0;
+}
+
 }  // namespace
 
 ConditionTable::ConditionTable() : conditions_(2) {
@@ -129,6 +155,20 @@ ConditionId ConditionTable::add_test(const Test& test, Arch arch, const Syscall*
       return never;
   }
   return intern(std::move(result));
+}
+
+bool holds(const ConditionTable& table, ConditionId id, const Assignment& point) noexcept {
+  const ResolvedCondition& condition = table[id];
+  const auto child_holds = [&](ConditionId child) { return holds(table, child, point); };
+  const auto& children = condition.children;
+  switch (condition.kind) {
+    case Condition::Kind::always: return true;
+    case Condition::Kind::test: return holds(condition.test, point);
+    case Condition::Kind::all: return std::all_of(children.begin(), children.end(), child_holds);
+    case Condition::Kind::any: return std::any_of(children.begin(), children.end(), child_holds);
+    case Condition::Kind::negation: break;
+  }
+  return !child_holds(children.front());
 }
 
 Diagram ConditionDiagrams::of(ConditionId id) {

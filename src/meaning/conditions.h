@@ -57,6 +57,10 @@ class ConditionTable {
 /// True if a condition names a parameter, so that it means something else for each call.
 [[nodiscard]] bool names_parameter(const Condition& condition) noexcept;
 
+/// Whether a condition holds at a point, without diagrams: to choose points, never to prove.
+[[nodiscard]] bool holds(const ConditionTable& table, ConditionId id,
+                         const Assignment& point) noexcept;
+
 /// Conditions as diagrams of one store.
 class ConditionDiagrams {
  public:

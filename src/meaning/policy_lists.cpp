@@ -96,13 +96,14 @@ void PolicyLists::add_piece(ArchSpans& out, std::uint32_t first, std::uint32_t l
 }
 
 void PolicyLists::add_abi(ArchSpans& out, Arch arch, std::uint32_t first, std::uint32_t last) {
+  Selection selection(policy_);
   std::vector<std::vector<NumberRange>> selected;
   std::vector<std::uint32_t> starts{first};
   const auto start_at = [&](std::uint64_t number) {
     if (first < number && number <= last) starts.push_back(static_cast<std::uint32_t>(number));
   };
   for (const Rule& rule : policy_.rules) {
-    selected.push_back(selected_numbers(policy_, rule, arch));
+    selected.push_back(selection.numbers(rule, arch));
     for (const NumberRange& range : selected.back()) {
       start_at(range.first);
       start_at(std::uint64_t{range.last} + 1);

@@ -21,17 +21,22 @@ Answer compare_programs(const Program& left, const Program& right, Violation vio
   return Comparison(layer, left_side, right_side, violation, budget).run();
 }
 
-/// Proves a call by the first hint that is about it and goes through.
-Answer prove_by_hints(ChainProof& chains, const Meeting& meeting,
+/// A list against a place in a program: what can be proved block by block.
+bool is_chain(const Meeting& meeting) noexcept {
+  return !ReturnTable::is_return(meeting.left) && !ReturnTable::is_return(meeting.right);
+}
+
+/// Proves a meeting by the hints for its calls.
+Answer prove_by_hints(ChainProof& chains, const Comparison& comparison, const Meeting& meeting,
                       std::span<const ChainHint> hints) {
-  Answer answer =
-      Undecided{call_name(meeting.example.words[arch_word], meeting.example.words[number_word])};
   for (const ChainHint& hint : hints) {
-    if (hint.entries.empty()) continue;
+    if (!is_chain(meeting) || hint.entries.empty() ||
+        !comparison.is_at(meeting, arch_info(hint.arch).audit, hint.number))
+      continue;
     Answer attempt = chains.prove(meeting, hint);
     if (!std::holds_alternative<Undecided>(attempt)) return attempt;
   }
-  return answer;
+  return undecided(meeting);
 }
 
 }  // namespace
@@ -44,11 +49,10 @@ Answer prove(const Policy& policy, std::span<const Arch> arches, const Program& 
   ProgramSide right(program, layer);
   Comparison comparison(layer, left, right, Violation::differing, budget);
   ChainProof chains(right, left, conditions, layer, comparison);
+  comparison.set_shortcut(
+      [&](const Meeting& meeting) { return prove_by_hints(chains, comparison, meeting, hints); });
   comparison.set_fallback([&](const Meeting& meeting) -> Answer {
-    if (ReturnTable::is_return(meeting.left) || ReturnTable::is_return(meeting.right))
-      return Undecided{
-          call_name(meeting.example.words[arch_word], meeting.example.words[number_word])};
-    return prove_by_hints(chains, meeting, hints);
+    return is_chain(meeting) ? chains.prove(meeting) : undecided(meeting);
   });
   return comparison.run();
 }

@@ -57,6 +57,10 @@ class ProgramSide final : public Side {
   /// Layer 1 from some instruction, whatever the registers hold; nothing may be read there that was
   /// not written.
   [[nodiscard]] Diagram layer1_from(std::uint32_t pc) { return first_.run({.pc = pc}); }
+  /// The instruction at which a terminal of layer 1 suspends it.
+  [[nodiscard]] std::uint32_t suspended_at(Diagram terminal) const noexcept {
+    return first_.suspension(terminal).pc;
+  }
 
  private:
   const Program& program_;

@@ -18,6 +18,10 @@ void MeaningStore::charge(std::size_t amount) {
   if (nodes_.size() + charged_ > limit_) throw DiagramOverflow{};
 }
 
+void MeaningStore::leave(std::size_t nodes) noexcept {
+  limit_ = std::min(limit_, nodes_.size() + charged_ + nodes);
+}
+
 void MeaningStore::grow() {
   std::vector<std::uint32_t> larger(unique_.size() * 2);
   const auto mask = static_cast<std::uint32_t>(larger.size() - 1);

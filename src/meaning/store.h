@@ -65,6 +65,8 @@ class MeaningStore {
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
   /// Counts work that is not nodes (states of a program) against the limit.
   void charge(std::size_t amount);
+  /// Lowers the limit to that many nodes more than there are.
+  void leave(std::size_t nodes) noexcept;
 
  private:
   struct Node {

@@ -24,6 +24,30 @@ Result<LoadedSource> read_raw(std::string_view bytes, const std::string&,
   return LoadedSource{.content = std::move(program)};
 }
 
+Result<LoadedSource> read_oci_profile(std::string_view bytes, const std::string& path,
+                                      const LoadOptions& options) {
+  OciSource source;
+  if (options.oci) {
+    source = *options.oci;
+  } else {
+    const auto caps = docker_capabilities();
+    source.context.capabilities.assign(caps.begin(), caps.end());
+    if (!options.arches.empty()) source.context.arch = options.arches.front();
+  }
+  std::vector<Diagnostic> notes;
+  if (!source.reader_given) {
+    source.context.reader = likely_reader(bytes);
+    notes.push_back({.severity = Severity::note,
+                     .message = fmt::format("read as {} reads it",
+                                            to_string(source.context.reader)),
+                     .place = {.file = path},
+                     .hint = "--reader names another"});
+  }
+  CALLGATE_TRY(OciImport import, read_oci(bytes, path, source.context));
+  notes.insert(notes.end(), import.diagnostics.begin(), import.diagnostics.end());
+  return LoadedSource{.content = std::move(import.policy), .diagnostics = std::move(notes)};
+}
+
 /// The opcode's high byte is zero in every instruction, so a program always holds a NUL byte, and
 /// no text format does.
 bool looks_raw(std::string_view bytes) { return bytes.find('\0') != std::string_view::npos; }
@@ -41,6 +65,7 @@ struct Reader {
 /// In the order in which they are tried; the policy language takes what no other wants.
 constexpr std::array readers = {
     Reader{SourceFormat::raw, "raw", looks_raw, read_raw},
+    Reader{SourceFormat::oci, "oci", looks_like_oci, read_oci_profile},
     Reader{SourceFormat::text, "text", looks_like_text, read_text},
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "callgate/bpf/program.h"
+#include "callgate/formats/oci.h"
 #include "callgate/policy/policy.h"
 #include "cli/verb.h"
 
@@ -18,15 +19,23 @@ namespace callgate::cli {
 /// The formats that load_source reads, told apart by content.
 enum class SourceFormat : std::uint8_t {
   text,  ///< the policy language
+  oci,   ///< an OCI seccomp profile, or a config.json with one
   raw,   ///< struct sock_filter[]
 };
 [[nodiscard]] std::string_view format_name(SourceFormat format) noexcept;
+
+/// What an OCI profile's reader needs to know (cli/oci_options.h makes it from the command line).
+struct OciSource {
+  OciContext context;
+  bool reader_given = false;  ///< else the profile's keys tell who reads it
+};
 
 /// What a reader may need to know besides the bytes.
 struct LoadOptions {
   std::optional<SourceFormat> format;  ///< none: by content
   std::vector<Arch> arches;            ///< what the user asked for with --arch; may be empty
   Target target;                       ///< of a raw program
+  std::optional<OciSource> oci;        ///< none: Docker's capabilities, the newest releases
 };
 
 /// A source as it was read.

@@ -10,6 +10,7 @@
 #include "callgate/formats/text.h"
 #include "cli/common.h"
 #include "cli/compilation_json.h"
+#include "cli/oci_options.h"
 #include "cli/output_forms.h"
 
 namespace callgate::cli {
@@ -20,6 +21,7 @@ constexpr const char* examples =
     "  callgate convert app.policy --to text -o tidy.policy   the policy language, printed anew\n"
     "  callgate convert app.policy --to raw --arch x86_64,i386 -o app.bpf\n"
     "  callgate convert app.bpf --to asm                      read a compiled filter\n"
+    "  callgate convert default.json --to text --reader docker --caps none   an OCI profile\n"
     "  callgate convert app.bpf --to header -o app_filter.h   embed it in a C or C++ program\n"
     "The source's format is told by its content. Raw BPF has no rules left in it: it converts to raw,\n"
     "asm, header and json only.\n"
@@ -30,6 +32,7 @@ struct ConvertVerb {
   std::string to;
   std::string output = "-";
   std::string arches;
+  OciOptions oci;
 };
 
 using PolicyWriter = Result<std::string> (*)(const Policy& policy);
@@ -77,7 +80,9 @@ Result<Program> program_of(LoadedSource& source, const std::vector<Arch>& asked)
 
 Result<std::string> converted(const ConvertVerb& verb, const ConvertTarget& target) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
-  CALLGATE_TRY(LoadedSource source, load_source(verb.source, {.arches = asked}));
+  LoadOptions load{.arches = asked};
+  CALLGATE_TRY(load.oci, oci_source(verb.oci, asked));
+  CALLGATE_TRY(LoadedSource source, load_source(verb.source, load));
   report(source.diagnostics);
   if (target.from_policy != nullptr) {
     if (const Policy* policy = source.policy()) return target.from_policy(*policy);
@@ -109,6 +114,7 @@ void add_convert_verb(CLI::App& app, Action& chosen) {
       ->check(CLI::IsMember(names));
   command->add_option("-o,--output", verb->output, "where to write; - is standard output");
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  add_oci_options(*command, verb->oci);
 }
 
 }  // namespace callgate::cli

@@ -143,4 +143,19 @@ bool looks_like_oci(std::string_view text) {
   return first != std::string_view::npos && text[first] == '{';
 }
 
+OciReader likely_reader(std::string_view json) {
+  const auto uses = [&](std::initializer_list<std::string_view> keys) {
+    return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
+      return json.find(key) != std::string_view::npos;
+    });
+  };
+  OciReader reader{.frontend = OciFrontend::runtime};
+  if (uses({"\"defaultErrno\"", "\"errno\""})) {
+    reader = {OciFrontend::podman, OciRuntime::crun, default_version(OciRuntime::crun)};
+  } else if (uses({"\"archMap\"", "\"includes\"", "\"excludes\"", "\"minKernel\"", "\"name\""})) {
+    reader.frontend = OciFrontend::docker;
+  }
+  return reader;
+}
+
 }  // namespace callgate

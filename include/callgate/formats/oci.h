@@ -69,6 +69,10 @@ struct OciImport {
 /// True if a text looks like a profile in one of OCI's dialects rather than like something else.
 [[nodiscard]] bool looks_like_oci(std::string_view text);
 
+/// The reader that a profile was most likely written for, told by the keys it uses: Docker's
+/// extensions, containers/common's names for errno, or neither.
+[[nodiscard]] OciReader likely_reader(std::string_view json);
+
 /// The names of capabilities(7), "CAP_CHOWN" first, by number.
 [[nodiscard]] std::span<const std::string_view> capability_names() noexcept;
 /// The fourteen capabilities that Docker gives a container by default.

@@ -106,6 +106,7 @@ class PolicyParser {
   void error(const Token& token, std::string message, std::string hint = {}) {
     report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
                 std::move(hint));
+    if (report_.is_full()) tokens_.stop();
   }
 
   bool expected(std::string what) {

@@ -37,6 +37,7 @@ Place span(const Token& first, const Token& last, const std::string& file) {
 void ConditionParser::error(const Token& token, std::string message, std::string hint) {
   report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
               std::move(hint));
+  if (report_.is_full()) tokens_.stop();
 }
 
 bool ConditionParser::expected(std::string what) {

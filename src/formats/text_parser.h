@@ -27,6 +27,8 @@ class TokenReader {
   void begin_statement();
   /// Skips the rest of a statement that could not be read.
   void skip_statement();
+  /// Takes everything that is left.
+  void stop() { at_ = tokens_.size() - 1; }
   [[nodiscard]] bool at_text_end() const { return raw().kind == Token::Kind::end; }
   /// The token that was taken last.
   [[nodiscard]] const Token& last() const { return tokens_[at_ > 0 ? at_ - 1 : 0]; }

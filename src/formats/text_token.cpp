@@ -295,8 +295,9 @@ std::vector<Diagnostic> TextReport::take() {
                                         : a.place.column < b.place.column;
   });
   quote_lines(list_, text_);
-  if (errors_ > max_errors)
-    list_.push_back({.message = std::to_string(errors_ - max_errors) + " more mistakes",
+  if (is_full())
+    list_.push_back({.message = "there are more mistakes; only the first " +
+                                std::to_string(max_errors) + " are listed",
                      .place = {.file = file_}});
   return std::move(list_);
 }

@@ -8,7 +8,7 @@
 
 namespace callgate::formats {
 
-/// Mistakes of one text with their places and lines. After max_errors of them, it only counts.
+/// Mistakes of one text with their places and lines; at most max_errors of them.
 class TextReport {
  public:
   TextReport(std::string_view text, const std::string& file) : text_(text), file_(file) {}
@@ -17,6 +17,8 @@ class TextReport {
   /// All of them in the order of the text, each with its line.
   [[nodiscard]] std::vector<Diagnostic> take();
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
+  /// True if more mistakes were found than are listed: reading on is of no use.
+  [[nodiscard]] bool is_full() const { return errors_ > max_errors; }
   [[nodiscard]] const std::string& file() const { return file_; }
 
  private:

@@ -179,12 +179,12 @@ TEST(MistakesOfSize, LongTextsAreRefusedOrReadQuickly) {
             std::vector<std::string>{"1:7 a name of more than 128 bytes"});
 }
 
-TEST(MistakesOfSize, EveryMistakeIsCountedAndAThousandAreListed) {
+TEST(MistakesOfSize, AThousandAreListed) {
   std::string text;
   for (int i = 0; i < 1500; ++i) text += "allow raed\n";
   const std::vector<std::string> found = mistakes(text);
   ASSERT_EQ(found.size(), 1001u);
-  EXPECT_EQ(found.back(), "500 more mistakes");
+  EXPECT_EQ(found.back(), "there are more mistakes; only the first 1000 are listed");
 }
 
 }  // namespace

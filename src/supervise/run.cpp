@@ -267,6 +267,13 @@ RunFailure not_found(const std::string& name, int code) {
 
 }  // namespace
 
+RunFailure run_unconfined(const std::vector<std::string>& command) {
+  if (command.empty()) return failure(Error("no command to run"));
+  const FoundProgram found = find_program(command.front());
+  if (found.exit_code != 0) return not_found(command.front(), found.exit_code);
+  return exec_program(found.path, command);
+}
+
 RunFailure run(const Confinement& confinement, RunOptions options,
                const std::vector<std::string>& command) {
   if (command.empty()) return failure(Error("no command to run"));

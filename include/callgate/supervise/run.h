@@ -74,6 +74,9 @@ struct RunFailure {
 [[nodiscard]] RunFailure run(const Confinement& confinement, RunOptions options,
                              const std::vector<std::string>& command);
 
+/// Turns the calling process into `command` without a policy; returns only if that failed.
+[[nodiscard]] RunFailure run_unconfined(const std::vector<std::string>& command);
+
 /// The file that a command names, by PATH as execvp(3) finds it.
 struct FoundProgram {
   std::string path;

@@ -1,0 +1,172 @@
+// callgate run: a program under a policy, its denials explained.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "callgate/compiler/compile.h"
+#include "callgate/supervise/run.h"
+#include "cli/common.h"
+
+namespace callgate::cli {
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  callgate run --profile offline.policy -- curl https://example.org/\n"
+    "  callgate run --profile docker-default -- nginx -g 'daemon off;'\n"
+    "  callgate run --profile app.policy --log-only -- ./app    what would be denied?\n"
+    "  callgate run --profile app.policy --report-file denials.json --json -- ./app\n"
+    "  callgate run --profile app.policy --at exec --report none -- ./app   install and exec\n"
+    "\n"
+    "Each denial is told once in full: the call with its arguments, the rule, the call stack, and\n"
+    "the line that would allow it; further ones of its kind are counted. The program keeps its\n"
+    "process id, terminal and exit status; no_new_privs is always set, so setuid programs run\n"
+    "without their privilege.\n"
+    "  --at entry   (default) the policy comes into force at the program's own entry point: the\n"
+    "               loader and constructors of its libraries run before that\n"
+    "  --at loader  before the loader's first instruction\n"
+    "  --at exec    before execve, which the policy must then let through, with the loader's calls\n"
+    "  --report full   (default) a supervisor reports; should it die, calls that it would have\n"
+    "                  answered fail with ENOSYS and are never let through\n"
+    "  --report audit  the kernel logs denials (journalctl -k, ausearch -m SECCOMP); nobody stays\n"
+    "  --report none   nobody stays, nothing is reported\n"
+    "  --log-only   lets every denied call through and reports it. The supervisor answers for each\n"
+    "               such call: should it die, those calls fail with ENOSYS, so the program does not\n"
+    "               get more than it had, and not the policy's own errno either\n"
+    "Exit codes: the program's own, 128 + signal if it was killed; 125 callgate failed or misuse,\n"
+    "126 not executable, 127 not found. A denial never alters them.";
+
+/// Help that begins with the examples.
+class ExamplesFirst : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return std::string("Usage: callgate run --profile FILE|NAME [OPTIONS] -- COMMAND [ARGUMENTS]\n\n") +
+           examples + "\n";
+  }
+};
+
+struct RunVerb {
+  std::string profile;
+  std::string at = "entry";
+  std::string report = "full";
+  std::string report_file;
+  std::string arches;
+  bool log_only = false;
+  bool json = false;
+  bool verbose = false;
+  CLI::App* command = nullptr;
+};
+
+/// What SIGPIPE did when callgate was started, before main() set it: the program gets it back.
+const bool sigpipe_was_ignored = [] {
+  struct sigaction action {};
+  return ::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}();
+
+int fail_run(const Error& error, int code = run_failed) {
+  cli::report(error);
+  return code;
+}
+
+Result<Confinement> load_confinement(const RunVerb& verb) {
+  CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
+  CALLGATE_TRY(LoadedSource source, load_source(verb.profile, {.arches = asked}));
+  if (const Program* program = source.program()) return Confinement{*program, std::nullopt, asked};
+  const Policy& policy = *source.policy();
+  CompileOptions options;
+  options.arches = choose_arches(asked, policy, source.diagnostics);
+  CALLGATE_TRY(Compilation made, compile(policy, options));
+  if (verb.verbose) {
+    cli::report(source.diagnostics);
+    cli::report(made.diagnostics);
+  }
+  return Confinement{std::move(made.program), policy, std::move(made.arches)};
+}
+
+/// Where reports go: the file, or a copy of standard error.
+Result<UniqueFd> open_report(const std::string& path) {
+  const int fd = path.empty()
+                     ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                     : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  // A closed standard error is no reason not to run; a report file that cannot be had is.
+  if (fd < 0 && !path.empty()) return fail(system_error("opening " + path, errno));
+  return UniqueFd(fd);
+}
+
+Result<RunOptions> run_options(const RunVerb& verb) {
+  RunOptions options;
+  options.at = verb.at == "entry"    ? ClosePoint::entry
+               : verb.at == "loader" ? ClosePoint::loader
+                                     : ClosePoint::exec;
+  options.report = verb.report == "full"    ? ReportLevel::full
+                   : verb.report == "audit" ? ReportLevel::audit
+                                            : ReportLevel::none;
+  options.log_only = verb.log_only;
+  CALLGATE_TRY(UniqueFd out, open_report(verb.report_file));
+  options.sink = make_sink(std::move(out), verb.json);
+  return options;
+}
+
+/// The command is everything from `--` or the first word that is no option on. CLI11 stops at that
+/// word by itself (prefix_command); for it to stop at `--`, there must be a positional that waits, and
+/// this one never takes anything.
+void take_command(CLI::App* command) {
+  static std::string nothing;
+  command->prefix_command();
+  command->validate_positionals();
+  command->add_option("COMMAND", nothing, "the program to run and its arguments")
+      ->check(CLI::Validator([](std::string&) { return std::string("never"); }, ""));
+}
+
+std::vector<std::string> command_of(const RunVerb& verb) {
+  std::vector<std::string> command = verb.command->remaining();
+  if (!command.empty() && command.front() == "--") command.erase(command.begin());
+  return command;
+}
+
+int run_run(const RunVerb& verb) {
+  const std::vector<std::string> command = command_of(verb);
+  if (command.empty()) {
+    return fail_run(Error("no command to run", "callgate run --profile FILE -- COMMAND ARGUMENTS"));
+  }
+  auto options = run_options(verb);
+  if (!options) return fail_run(options.error());
+  if (sigpipe_was_ignored) ::signal(SIGPIPE, SIG_IGN);
+  if (verb.profile == "none") {
+    const RunFailure failure = run_unconfined(command);
+    return fail_run(failure.error, failure.exit_code);
+  }
+  const auto confinement = load_confinement(verb);
+  if (!confinement) return fail_run(confinement.error());
+  const RunFailure failure = run(*confinement, *std::move(options), command);
+  return fail_run(failure.error, failure.exit_code);
+}
+
+}  // namespace
+
+void add_run_verb(CLI::App& app, Action& chosen) {
+  auto [command, verb] = add_verb<RunVerb>(
+      app, chosen, "run", "run a program under a policy and explain its denials", run_run);
+  verb->command = command;
+  take_command(command);
+  command->formatter(std::make_shared<ExamplesFirst>());
+  command
+      ->add_option("--profile", verb->profile,
+                   "policy file, compiled program, or a built-in profile (docker-default, none)")
+      ->required();
+  command->add_option("--at", verb->at, "where the policy comes into force: entry, loader, exec")
+      ->check(CLI::IsMember({"entry", "loader", "exec"}));
+  command->add_option("--report", verb->report, "full, audit or none")
+      ->check(CLI::IsMember({"full", "audit", "none"}));
+  command->add_option("--report-file", verb->report_file,
+                      "append reports to FILE instead of standard error");
+  command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  command->add_flag("--log-only", verb->log_only, "report denials, let the calls through");
+  command->add_flag("--json", verb->json, "reports as one JSON object a line (docs/run.md)");
+  command->add_flag("-v,--verbose", verb->verbose, "show the policy's warnings as well");
+}
+
+}  // namespace callgate::cli

@@ -16,7 +16,12 @@
 namespace callgate {
 namespace {
 
-constexpr std::size_t diagram_budget = 400'000;
+/// Work that building a diagram may take: enough for n log n in the tests, not for an explosion.
+constexpr std::size_t base_budget = 20'000;
+constexpr std::size_t budget_per_test = 40;
+/// A diagram of more instructions than this, if it is no gain, shows that the whole call is too
+/// much for one question to the prover.
+constexpr std::size_t hard_to_prove = 1'000;
 constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
 /// A condition with its tests resolved.
@@ -58,6 +63,12 @@ Result<Resolved> resolve(const Policy& policy, const Rule& rule, Arch arch, cons
 void declare(const Resolved& condition, Diagrams& diagrams) {
   if (condition.kind == Resolved::Kind::test) diagrams.declare(condition.test);
   for (const Resolved& child : condition.children) declare(child, diagrams);
+}
+
+std::size_t tests_in(const Resolved& condition) {
+  std::size_t tests = condition.kind == Resolved::Kind::test ? 1 + condition.test.values.size() : 0;
+  for (const Resolved& child : condition.children) tests += tests_in(child);
+  return tests;
 }
 
 DiagramId diagram_of(const Resolved& condition, Diagrams& diagrams) {
@@ -134,7 +145,9 @@ class CallLowering {
 
   /// No graph if the budget ran out.
   [[nodiscard]] std::optional<DecisionDag> as_diagram() const {
-    Diagrams diagrams(diagram_budget);
+    std::size_t tests = 0;
+    for (const ResolvedRule& rule : rules_) tests += tests_in(rule.condition);
+    Diagrams diagrams(base_budget + budget_per_test * tests);
     std::vector<DiagramId> parts;
     for (const ResolvedRule& rule : rules_) declare(rule.condition, diagrams);
     for (const ResolvedRule& rule : rules_) {
@@ -167,13 +180,36 @@ CallGraph measured(DecisionDag dag) {
   return graph;
 }
 
-CallGraph smallest(const CallLowering& call) {
+/// A diagram asks for each word once and in few steps, so it may be half as long again as the rules
+/// in sequence. One that is much longer, or not to be had, shows that the whole call is too much for
+/// one question to the prover: a chain.
+CallGraph quick(const CallLowering& call) {
   CallGraph sequence = measured(call.in_sequence());
   if (call.is_fixed()) return sequence;
   std::optional<DecisionDag> dag = call.as_diagram();
   if (!dag) return measured(call.as_chain());
   CallGraph diagram = measured(*std::move(dag));
-  return diagram.instructions <= sequence.instructions ? std::move(diagram) : std::move(sequence);
+  const std::size_t length = sequence.instructions;
+  if (diagram.instructions <= length + length / 2) return diagram;
+  const bool is_hard = diagram.instructions > std::max(hard_to_prove, 2 * length);
+  return is_hard ? measured(call.as_chain()) : std::move(sequence);
+}
+
+CallGraph small(const CallLowering& call) {
+  CallGraph sequence = measured(call.in_sequence());
+  std::optional<DecisionDag> dag = call.as_diagram();
+  if (!dag) return sequence;
+  CallGraph diagram = measured(*std::move(dag));
+  return diagram.instructions < sequence.instructions ? std::move(diagram) : std::move(sequence);
+}
+
+CallGraph laid_out(const CallLowering& call, CallStyle style) {
+  switch (style) {
+    case CallStyle::quick: return quick(call);
+    case CallStyle::small: return small(call);
+    case CallStyle::chain: break;
+  }
+  return measured(call.as_chain());
 }
 
 }  // namespace
@@ -187,7 +223,7 @@ Result<CallGraph> lower_call(const Policy& policy, Arch arch, const NumberPiece&
     CALLGATE_TRY(Resolved condition, resolve(policy, rule, arch, call));
     lowering.add({index, rule.action.ret(), std::move(condition)});
   }
-  return style == CallStyle::chain ? measured(lowering.as_chain()) : smallest(lowering);
+  return laid_out(lowering, style);
 }
 
 }  // namespace callgate

@@ -8,8 +8,9 @@ namespace callgate {
 
 /// How a call's rules are laid out.
 enum class CallStyle : std::uint8_t {
-  smallest,  ///< an ordered diagram or the rules in sequence, whichever is shorter
-  chain,     ///< the rules in sequence, each a block that can be proved alone
+  quick,  ///< an ordered diagram; the rules in sequence only where that is much shorter
+  small,  ///< an ordered diagram or the rules in sequence, whichever is shorter
+  chain,  ///< the rules in sequence, each a block that can be proved alone
 };
 
 /// A call's own graph: its root decides the call. At most one chain.

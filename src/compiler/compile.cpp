@@ -87,13 +87,13 @@ Result<Built> build_proved(const Policy& policy, std::span<const Arch> arches,
     if (std::holds_alternative<Equal>(answer)) return built;
     if (const auto* differs = std::get_if<Differs>(&answer)) return fail(internal_error(*differs));
     const std::string& name = std::get<Undecided>(answer).call;
-    if (options.all_chains) {
+    if (options.style == CallStyle::chain) {
       return fail(fmt::format("the proof of {} is too large for its budget", name),
                   "split its rules' conditions into several rules, or give a larger budget");
     }
     const auto call = find_call(name, built.costs);
     const bool is_new = call && options.chain_calls.insert(*call).second;
-    if (!is_new || attempt >= single_retries) options.all_chains = true;
+    if (!is_new || attempt >= single_retries) options.style = CallStyle::chain;
   }
 }
 
@@ -105,7 +105,12 @@ Result<Built> build(const Policy& policy, std::span<const Arch> arches,
   Built built{.dag = passes::optimise(std::move(lowered.dag)), .costs = std::move(lowered.costs)};
   Emission emission = emit(built.dag);
   if (emission.code.size() > max_instructions) {
-    return fail(too_long(emission.code.size(), std::move(built.costs)));
+    if (options.style != CallStyle::quick) {
+      return fail(too_long(emission.code.size(), std::move(built.costs)));
+    }
+    LowerOptions small = options;
+    small.style = CallStyle::small;
+    return build(policy, arches, small);
   }
   built.chains = hints_of(built.dag, emission);
   CALLGATE_TRY(built.program, Program::verify(std::move(emission.code), built.dag.target));

@@ -105,13 +105,14 @@ class Lowering {
     const bool is_raw_only = std::all_of(piece.rules.begin(), piece.rules.end(),
                                          [&](std::size_t rule) { return is_raw_[rule]; });
     const CallKey call{arch, piece.numbers.first};
-    const bool is_chain = options_.all_chains || options_.chain_calls.contains(call);
-    if (!is_raw_only || is_chain) return lower_piece(arch, piece, is_chain);
+    const bool is_chain = options_.chain_calls.contains(call);
+    if (is_chain) return lower_piece(arch, piece, CallStyle::chain);
+    if (!is_raw_only) return lower_piece(arch, piece, options_.style);
     const RawKey key{arch, piece.fallback.ret(), piece.rules};
     const auto known = raw_nodes_.find(key);
     if (known == raw_nodes_.end()) {
       const std::size_t chains = chains_.size();
-      CALLGATE_TRY(const NodeId node, lower_piece(arch, piece, false));
+      CALLGATE_TRY(const NodeId node, lower_piece(arch, piece, options_.style));
       const bool has_chain = chains_.size() > chains;
       raw_nodes_.emplace(key, RawNode{node, has_chain ? std::optional(chains_.back()) : std::nullopt});
       return node;
@@ -123,10 +124,8 @@ class Lowering {
     return known->second.node;
   }
 
-  Result<NodeId> lower_piece(Arch arch, const NumberPiece& piece, bool is_chain) {
-    CALLGATE_TRY(const CallGraph graph, lower_call(policy_, arch, piece,
-                                                   is_chain ? CallStyle::chain
-                                                            : CallStyle::smallest));
+  Result<NodeId> lower_piece(Arch arch, const NumberPiece& piece, CallStyle style) {
+    CALLGATE_TRY(const CallGraph graph, lower_call(policy_, arch, piece, style));
     if (graph.dag.nodes.size() > 1) costs_.push_back({arch, piece.numbers, graph.instructions});
     return import(graph.dag, builder_, chains_);
   }

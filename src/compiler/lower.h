@@ -11,8 +11,8 @@ namespace callgate {
 using CallKey = std::pair<Arch, std::uint32_t>;
 
 struct LowerOptions {
-  bool all_chains = false;        ///< every call with conditions as a chain
-  std::set<CallKey> chain_calls;  ///< these calls as chains
+  CallStyle style = CallStyle::quick;
+  std::set<CallKey> chain_calls;  ///< these calls as chains, whatever the style
 };
 
 /// What one call's decision takes.

@@ -23,7 +23,7 @@ struct Built {
   std::vector<ChainHint> chains;
   std::optional<Program> program;  ///< always there in a Result
 };
-/// Lower, passes, emit, verify.
+/// Lower, passes, emit, verify. What does not fit in the quick style is tried in the small one.
 [[nodiscard]] Result<Built> build(const Policy& policy, std::span<const Arch> arches,
                                   const LowerOptions& options);
 

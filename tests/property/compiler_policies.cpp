@@ -47,7 +47,7 @@ TEST(RandomPolicies, EvaluateEmulateAndProofAgree) {
     instructions += compiled->program.size();
     chains += compiled->chains.size();
     LowerOptions options;
-    options.all_chains = i % 4 == 1;
+    if (i % 4 != 0) options.style = i % 4 == 1 ? CallStyle::chain : CallStyle::small;
     const auto built = build(sample.policy, sample.arches, options);
     ASSERT_TRUE(built) << built.error().text();
     expect_agreement(sample, *built, calls);
@@ -71,7 +71,7 @@ TEST(RandomPolicies, ChainsAreProvedByTheirHints) {
   for (std::size_t i = 0; i < count; ++i) {
     const RandomPolicy sample = random_policy(random, {.max_rules = 24, .max_calls = 2});
     LowerOptions options;
-    options.all_chains = true;
+    options.style = CallStyle::chain;
     const auto built = build(sample.policy, sample.arches, options);
     ASSERT_TRUE(built) << built.error().text();
     const auto in_full = prove(sample.policy, sample.arches, *built->program, built->chains);
@@ -99,7 +99,7 @@ TEST(RandomPolicies, EachPassKeepsTheMeaning) {
     const RandomPolicy sample = random_policy(random);
     const auto calls = interesting_calls(sample.policy, sample.arches, random, calls_each);
     LowerOptions options;
-    options.all_chains = i % 3 == 0;
+    if (i % 3 == 0) options.style = CallStyle::chain;
     const auto lowered = lower(sample.policy, sample.arches, options);
     ASSERT_TRUE(lowered);
     for (const Pass pass : all) {

@@ -1,5 +1,7 @@
 #include "callgate/meaning/proof.h"
 
+#include <algorithm>
+
 #include "meaning/chain.h"
 
 namespace callgate {
@@ -21,7 +23,7 @@ Answer compare_programs(const Program& left, const Program& right, Violation vio
   return Comparison(layer, left_side, right_side, violation, budget).run();
 }
 
-/// A list against a place in a program: what can be proved block by block.
+/// Both terminals stand for something that is still to be decided.
 bool is_chain(const Meeting& meeting) noexcept {
   return !ReturnTable::is_return(meeting.left) && !ReturnTable::is_return(meeting.right);
 }
@@ -35,6 +37,29 @@ Answer prove_by_hints(ChainProof& chains, const Comparison& comparison, const Me
       continue;
     Answer attempt = chains.prove(meeting, hint);
     if (!std::holds_alternative<Undecided>(attempt)) return attempt;
+  }
+  return undecided(meeting);
+}
+
+bool decide_alike(const ListItem& a, const ListItem& b) noexcept {
+  return a.condition == b.condition && a.ret == b.ret;
+}
+
+/// Two decision lists past the budget. What they begin with in common decides the same calls in the
+/// same way, so they are equal if the rest of them are; that the rest differ says nothing.
+Answer compare_remainders(const DecisionList& left, const DecisionList& right,
+                          const ConditionTable& conditions, FirstLayer& layer,
+                          Comparison& comparison, const Meeting& meeting) {
+  const auto begin = std::mismatch(left.items.begin(), left.items.end(), right.items.begin(),
+                                   right.items.end(), decide_alike)
+                         .first -
+                     left.items.begin();
+  Question question(comparison.allowance(), {}, layer.returns);
+  try {
+    const auto first = static_cast<std::size_t>(begin);
+    const Diagram one = list_diagram(left, first, conditions, question);
+    if (one == list_diagram(right, first, conditions, question)) return Equal{};
+  } catch (const DiagramOverflow&) {
   }
   return undecided(meeting);
 }
@@ -67,7 +92,13 @@ Answer equal(const Policy& left, const Policy& right, std::span<const Arch> arch
   ConditionTable conditions;
   PolicySide left_side(left, arches, conditions, layer);
   PolicySide right_side(right, arches, conditions, layer);
-  return Comparison(layer, left_side, right_side, Violation::differing, budget).run();
+  Comparison comparison(layer, left_side, right_side, Violation::differing, budget);
+  comparison.set_fallback([&](const Meeting& meeting) -> Answer {
+    if (!is_chain(meeting)) return undecided(meeting);
+    return compare_remainders(left_side.list(meeting.left), right_side.list(meeting.right),
+                              conditions, layer, comparison, meeting);
+  });
+  return comparison.run();
 }
 
 Answer stricter(const Program& left, const Program& right, const ProofBudget& budget) {

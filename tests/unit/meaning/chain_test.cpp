@@ -146,6 +146,18 @@ TEST_P(Named, WholeDiagramsExplode) {
   EXPECT_TRUE(is_undecided(equal(one, other)));
 }
 
+TEST_P(Named, EqualPoliciesPastTheBudget) {
+  const Chain chain = GetParam().second(7);
+  Policy other = chain.policy;
+  EXPECT_TRUE(is_equal(callgate::equal(chain.policy, other, native)));
+  // A rule that stands again never decides.
+  other.rules.push_back(other.rules.front());
+  EXPECT_FALSE(std::holds_alternative<Differs>(callgate::equal(chain.policy, other, native)));
+  other = chain.policy;
+  other.rules.back().action = allow;
+  EXPECT_FALSE(std::holds_alternative<Equal>(callgate::equal(chain.policy, other, native)));
+}
+
 /// All of a policy in the condition of one rule.
 TEST_P(Named, IsProvedAsTheAlternativesOfOneRule) {
   const Chain chain = GetParam().second(7);

@@ -26,7 +26,7 @@ struct Alias {
 
 /// uname -m and common spellings beside the names of ArchInfo.
 constexpr Alias aliases[] = {
-    {"x86-64", Arch::x86_64}, {"x86", Arch::i386},     {"i486", Arch::i386}, {"i586", Arch::i386},
+    {"x86-64", Arch::x86_64}, {"x86", Arch::i386},     {"i486", Arch::i386},  {"i586", Arch::i386},
     {"i686", Arch::i386},     {"armv5tel", Arch::arm}, {"armv6l", Arch::arm}, {"armv7l", Arch::arm},
     {"armv8l", Arch::arm},    {"armhf", Arch::arm},    {"armel", Arch::arm},
 };

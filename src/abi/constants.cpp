@@ -35,7 +35,9 @@ constexpr std::uint64_t low_bits(unsigned bits) noexcept {
 std::string number_text(std::uint64_t value, int base) {
   char buffer[24];
   const char* end = std::to_chars(buffer, buffer + sizeof buffer, value, base).ptr;
-  return std::string(base == 16 ? "0x" : base == 8 && value != 0 ? "0" : "") +
+  return std::string(base == 16                ? "0x"
+                     : base == 8 && value != 0 ? "0"
+                                               : "") +
          std::string(static_cast<const char*>(buffer), end);
 }
 

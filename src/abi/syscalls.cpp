@@ -35,10 +35,9 @@ std::span<const Syscall> syscalls(Arch arch) noexcept { return table_of(arch).by
 
 const Syscall* find_syscall(Arch arch, std::string_view name) noexcept {
   const CallTable& table = table_of(arch);
-  const auto found =
-      std::ranges::lower_bound(table.by_name, name, {}, [&](std::uint16_t index) noexcept {
-        return table.by_number[index].name;
-      });
+  const auto found = std::ranges::lower_bound(
+      table.by_name, name, {},
+      [&](std::uint16_t index) noexcept { return table.by_number[index].name; });
   if (found == table.by_name.end() || table.by_number[*found].name != name) return nullptr;
   return &table.by_number[*found];
 }

@@ -55,8 +55,7 @@ std::string place_text(const Parameter& parameter) {
 std::string kind_text(const Parameter& parameter) {
   switch (parameter.kind) {
     case ParameterKind::integer:
-      return fmt::format("{} {} bits", parameter.is_signed ? "signed" : "unsigned",
-                         parameter.bits);
+      return fmt::format("{} {} bits", parameter.is_signed ? "signed" : "unsigned", parameter.bits);
     case ParameterKind::pointer: return "pointer";
     case ParameterKind::unknown: break;
   }
@@ -69,9 +68,9 @@ std::string parameters_text(const Syscall& call) {
   if (call.parameters.empty()) return "    none\n";
   std::string text;
   for (const Parameter& parameter : call.parameters) {
-    std::string line = fmt::format("    {:<12} {:<27} {:<16} {}", parameter.name,
-                                   place_text(parameter), kind_text(parameter),
-                                   parameter.constants ? parameter.constants->name : "");
+    std::string line =
+        fmt::format("    {:<12} {:<27} {:<16} {}", parameter.name, place_text(parameter),
+                    kind_text(parameter), parameter.constants ? parameter.constants->name : "");
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
@@ -85,12 +84,11 @@ std::string constants_text(std::span<const Entry> entries) {
     if (entry.call == nullptr) continue;
     for (const Parameter& parameter : entry.call->parameters) {
       const ConstantSet* set = parameter.constants;
-      if (set == nullptr || std::ranges::any_of(blocks, [&](const auto& block) {
-            return block.first == set;
-          }))
+      if (set == nullptr ||
+          std::ranges::any_of(blocks, [&](const auto& block) { return block.first == set; }))
         continue;
-      std::string names = fmt::format("  {}, {}:\n   ", set->name,
-                                      set->is_flags ? "or-ed together" : "one of");
+      std::string names =
+          fmt::format("  {}, {}:\n   ", set->name, set->is_flags ? "or-ed together" : "one of");
       for (const std::string_view name : constant_names(entry.arch, set))
         names += " " + std::string(name);
       blocks.emplace_back(set, names + "\n");
@@ -107,7 +105,8 @@ std::string all_parameters_text(std::span<const Entry> entries) {
   for (const Entry& entry : entries) {
     if (entry.call == nullptr) continue;
     const std::string block = parameters_text(*entry.call);
-    const auto known = std::ranges::find(blocks, block, [](const auto& each) { return each.first; });
+    const auto known =
+        std::ranges::find(blocks, block, [](const auto& each) { return each.first; });
     if (known != blocks.end())
       known->second.push_back(entry.arch);
     else

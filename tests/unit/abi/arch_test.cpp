@@ -45,8 +45,8 @@ TEST(Releases, ReadAndWritten) {
   EXPECT_EQ(parse_release("6.18.44-fc-v669"), (Release{6, 18, 44}));
   EXPECT_EQ(parse_release("6.12-rc1"), (Release{6, 12}));
   EXPECT_EQ(parse_release("6.1.0-28-cloud-amd64"), (Release{6, 1, 0}));
-  for (const std::string_view bad : {"", "6", "6.", ".6", "a.b", "6.x", "70000.1", "6.12x", "-1.2",
-                                     "6.12.", " 6.12"})
+  for (const std::string_view bad :
+       {"", "6", "6.", ".6", "a.b", "6.x", "70000.1", "6.12x", "-1.2", "6.12.", " 6.12"})
     EXPECT_EQ(parse_release(bad), std::nullopt) << bad;
   EXPECT_EQ(to_string(Release{6, 12}), "6.12");
   EXPECT_EQ(to_string(Release{2, 6, 12}), "2.6.12");

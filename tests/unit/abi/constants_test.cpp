@@ -64,8 +64,7 @@ const ValueRow values[] = {
 
 TEST(Values, AsPeopleWriteThem) {
   for (const ValueRow& row : values) {
-    const Parameter* parameter =
-        find_parameter(*find_syscall(row.arch, row.call), row.parameter);
+    const Parameter* parameter = find_parameter(*find_syscall(row.arch, row.call), row.parameter);
     ASSERT_NE(parameter, nullptr) << row.call << " " << row.parameter;
     EXPECT_EQ(format_value(row.arch, parameter->constants, row.value, parameter->bits,
                            parameter->is_signed),

@@ -55,10 +55,27 @@ TEST_P(EachArch, ParametersHaveTheirOwnWords) {
 }
 
 TEST_P(EachArch, OnlyCallsThatNoKernelHasAreUnknown) {
-  const std::set<std::string_view> never = {
-      "afs_syscall", "break",  "create_module", "epoll_ctl_old", "epoll_wait_old", "ftime",
-      "get_kernel_syms", "getpmsg", "gtty", "idle", "lock", "mpx", "prof", "profil", "putpmsg",
-      "query_module", "security", "stty", "tuxcall", "ulimit", "vserver"};
+  const std::set<std::string_view> never = {"afs_syscall",
+                                            "break",
+                                            "create_module",
+                                            "epoll_ctl_old",
+                                            "epoll_wait_old",
+                                            "ftime",
+                                            "get_kernel_syms",
+                                            "getpmsg",
+                                            "gtty",
+                                            "idle",
+                                            "lock",
+                                            "mpx",
+                                            "prof",
+                                            "profil",
+                                            "putpmsg",
+                                            "query_module",
+                                            "security",
+                                            "stty",
+                                            "tuxcall",
+                                            "ulimit",
+                                            "vserver"};
   for (const Syscall& call : syscalls(GetParam()))
     EXPECT_EQ(call.signature_known, !never.contains(call.name)) << call.name;
 }
@@ -145,8 +162,7 @@ std::string where(Arch arch, std::string_view call, std::string_view name) {
   if (parameter == nullptr) return "none";
   std::string text = std::to_string(parameter->low);
   if (parameter->placement == Placement::memory) text = "memory";
-  if (parameter->placement == Placement::word_pair)
-    text += "+" + std::to_string(parameter->high);
+  if (parameter->placement == Placement::word_pair) text += "+" + std::to_string(parameter->high);
   if (parameter->kind == ParameterKind::pointer) return text + " pointer";
   return text + (parameter->is_signed ? " s" : " u") + std::to_string(parameter->bits);
 }
@@ -227,8 +243,8 @@ TEST(Groups, HoldCallsOfSomeAbi) {
   EXPECT_EQ(find_group("nosuch"), nullptr);
   ASSERT_NE(find_group("mmap"), nullptr);
   EXPECT_EQ(find_group("mmap")->calls.size(), 2u);
-  for (const std::string_view name : {"socket", "sigreturn", "clone", "fork", "stat", "select",
-                                      "wait", "open", "stdio"})
+  for (const std::string_view name :
+       {"socket", "sigreturn", "clone", "fork", "stat", "select", "wait", "open", "stdio"})
     EXPECT_NE(find_group(name), nullptr) << name;
 }
 

@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "callgate/abi/syscalls.h"
@@ -193,13 +194,14 @@ class Importer {
   // Rules.
   void rule(const SectionRule& rule);
   void direct(const SectionRule& rule, const Tests& tests);
+  void direct_part(const SectionRule& rule, const Tests& tests, bool low);
+  [[nodiscard]] bool is_named_outside(std::string_view name, const std::vector<Arch>& arches) const;
   void multiplexed(const SectionRule& rule, const Tests& tests);
-  void emit(const SectionRule& rule, const std::vector<std::string>& names,
-            const std::vector<Arch>& arches, const Tests& tests);
   void push(const SectionRule& rule, std::vector<Selector> calls, std::vector<Arch> arches,
             Condition condition, bool conditional);
   void use(Arch arch, std::uint32_t number, const SectionRule& rule, const Tests& tests);
   void check_overlaps();
+  [[nodiscard]] bool is_erased(const callgate::Rule& rule) const;
 
   // runc's stub.
   [[nodiscard]] bool has_stub() const;
@@ -216,7 +218,7 @@ class Importer {
   std::vector<callgate::Rule> unconditional_;
   std::vector<callgate::Rule> conditional_;
   std::map<CallKey, std::vector<Use>> uses_;
-  std::map<CallKey, bool> decided_;  ///< by an unconditional rule
+  std::set<CallKey> decided_;  ///< by an unconditional rule
 };
 
 const Syscall* Importer::known(Arch arch, std::string_view name) const {
@@ -290,61 +292,48 @@ void Importer::push(const SectionRule& rule, std::vector<Selector> calls, std::v
 void Importer::use(Arch arch, std::uint32_t number, const SectionRule& rule, const Tests& tests) {
   const CallKey key{arch, number};
   if (tests.empty()) {
-    decided_[key] = true;
+    decided_.insert(key);
   } else {
     uses_[key].push_back({tests, rule.action, rule.rule->span});
   }
 }
 
-/// One policy rule for names that the same ABIs know.
-void Importer::emit(const SectionRule& rule, const std::vector<std::string>& names,
-                    const std::vector<Arch>& arches, const Tests& tests) {
-  if (arches.empty()) return;
-  std::vector<Selector> calls;
-  bool named_elsewhere = false;
-  for (const std::string& name : names) {
-    calls.push_back(Selector::named(name));
-    for (const Arch arch : arches) use(arch, known(arch, name)->number, rule, tests);
-    named_elsewhere = named_elsewhere ||
-                      std::any_of(section_.arches.begin(), section_.arches.end(), [&](Arch arch) {
-                        return std::find(arches.begin(), arches.end(), arch) == arches.end() &&
-                               find_syscall(arch, name) != nullptr;
-                      });
+bool Importer::is_named_outside(std::string_view name, const std::vector<Arch>& arches) const {
+  return std::any_of(section_.arches.begin(), section_.arches.end(), [&](Arch arch) {
+    return std::find(arches.begin(), arches.end(), arch) == arches.end() &&
+           find_syscall(arch, name) != nullptr;
+  });
+}
+
+/// One conjunction for all names of a rule: as few policy rules as sections are needed.
+void Importer::direct(const SectionRule& rule, const Tests& tests) {
+  direct_part(rule, tests, false);
+  if (!tests.empty()) direct_part(rule, tests, true);
+}
+
+/// For the ABIs that compare whole words, or low halves; without tests, for all of them.
+void Importer::direct_part(const SectionRule& rule, const Tests& tests, bool low) {
+  Tests at_width = tests;
+  for (WordTest& test : at_width) test.bits = low ? 32 : 64;
+  std::map<std::vector<Arch>, std::vector<Selector>> by_section;
+  std::set<std::string_view> seen;
+  for (const Text& name : rule.names) {
+    std::vector<Arch> arches = arches_that_know(name.value);
+    if (!tests.empty()) {
+      std::erase_if(arches, [&](Arch arch) { return compares_low_halves(arch) != low; });
+    }
+    if (arches.empty() || !seen.insert(name.value).second) continue;
+    for (const Arch arch : arches) use(arch, known(arch, name.value)->number, rule, at_width);
+    if (!is_named_outside(name.value, arches)) arches.clear();
+    by_section[arches].push_back(Selector::named(name.value));
   }
-  if (!can_hold(tests)) {
+  if (by_section.empty()) return;
+  if (!can_hold(at_width)) {
     report(Severity::warning, rule.rule->span, "the conditions of this rule never hold");
     return;
   }
-  push(rule, std::move(calls), named_elsewhere ? arches : std::vector<Arch>{},
-       condition_of(tests), !tests.empty());
-}
-
-void Importer::direct(const SectionRule& rule, const Tests& tests) {
-  std::map<std::vector<Arch>, std::vector<std::string>> by_arches;
-  std::vector<std::vector<Arch>> order;
-  for (const Text& name : rule.names) {
-    std::vector<Arch> arches = arches_that_know(name.value);
-    if (arches.empty()) continue;
-    auto& names = by_arches[arches];
-    if (names.empty()) order.push_back(arches);
-    if (std::find(names.begin(), names.end(), name.value) == names.end()) {
-      names.push_back(name.value);
-    }
-  }
-  for (const std::vector<Arch>& arches : order) {
-    const std::vector<std::string>& names = by_arches[arches];
-    if (tests.empty()) {
-      emit(rule, names, arches, {});
-      continue;
-    }
-    for (const bool low : {false, true}) {
-      std::vector<Arch> part;
-      std::copy_if(arches.begin(), arches.end(), std::back_inserter(part),
-                   [&](Arch arch) { return compares_low_halves(arch) == low; });
-      Tests at_width = tests;
-      for (WordTest& test : at_width) test.bits = low ? 32 : 64;
-      emit(rule, names, part, at_width);
-    }
+  for (auto& [arches, calls] : by_section) {
+    push(rule, std::move(calls), arches, condition_of(at_width), !tests.empty());
   }
 }
 
@@ -504,6 +493,16 @@ void Importer::stub() {
   stub_x86(x86_64, x32);
 }
 
+/// A conditional rule for a multiplexer that another rule decides without condition.
+bool Importer::is_erased(const callgate::Rule& rule) const {
+  if (rule.condition.kind == Condition::Kind::always || rule.arches != std::vector{Arch::i386} ||
+      rule.calls.size() != 1) {
+    return false;
+  }
+  const Syscall* call = find_syscall(Arch::i386, rule.calls.front().name);
+  return call != nullptr && decided_.contains({Arch::i386, call->number});
+}
+
 Policy Importer::run() {
   policy_.abi = context_.libseccomp;
   policy_.arches = section_.arches;
@@ -515,7 +514,9 @@ Policy Importer::run() {
   for (const SectionRule& each : section_.rules) rule(each);
   check_overlaps();
   for (auto* part : {&unconditional_, &conditional_}) {
-    for (callgate::Rule& each : *part) policy_.rules.push_back(std::move(each));
+    for (callgate::Rule& each : *part) {
+      if (!is_erased(each)) policy_.rules.push_back(std::move(each));
+    }
   }
   return std::move(policy_);
 }

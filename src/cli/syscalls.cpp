@@ -160,7 +160,7 @@ void write_constants(JsonWriter& writer, Arch arch, const ConstantSet& set) {
   json_key(writer, "names");
   writer.StartObject();
   for (const std::string_view name : constant_names(arch, &set))
-    json_member(writer, name, find_constant(arch, set, name).value_or(0));
+    json_member(writer, name, fmt::format("{:#x}", find_constant(arch, set, name).value_or(0)));
   writer.EndObject();
   writer.EndObject();
 }
@@ -214,10 +214,12 @@ void write_call(JsonWriter& writer, const Entry& entry) {
   writer.EndObject();
 }
 
-/// An array of calls; `whole`: with parameters.
+/// An object with an array of calls; `whole`: with parameters.
 std::string calls_json(std::span<const Entry> entries, bool whole) {
   rapidjson::StringBuffer buffer;
   JsonWriter writer(buffer);
+  writer.StartObject();
+  json_key(writer, "calls");
   writer.StartArray();
   for (const Entry& entry : entries) {
     if (entry.call == nullptr) continue;
@@ -230,6 +232,7 @@ std::string calls_json(std::span<const Entry> entries, bool whole) {
     writer.EndObject();
   }
   writer.EndArray();
+  writer.EndObject();
   return buffer.GetString() + std::string("\n");
 }
 

@@ -4,6 +4,7 @@
 #include "callgate/abi/action.h"
 #include "callgate/bpf/assembly.h"
 #include "callgate/bpf/emulate.h"
+#include "callgate/kernel/explain.h"
 #include "cli/call_expression.h"
 #include "cli/program_file.h"
 #include "cli/program_json.h"
@@ -18,7 +19,9 @@ constexpr const char* examples =
     "  callgate emu filter.bpf --trace 'clone(flags=CLONE_NEWUSER)'\n"
     "  callgate emu filter.bpf 'i386:socket(AF_INET, SOCK_STREAM, 0)'\n"
     "  callgate emu filter.bpf --arch x86_64 --nr 16 --arg 1=0x5412\n"
-    "What is shown is the filter's own answer; arguments that are not given are 0.";
+    "  callgate emu filter.bpf --kernel 4.4 'ptrace(PTRACE_ATTACH, 1)'\n"
+    "What is shown is the filter's own answer; arguments that are not given are 0. With --kernel,\n"
+    "also what that release makes of it for a lone process without tracer and supervisor.";
 
 struct EmuOptions {
   std::string file;
@@ -28,6 +31,7 @@ struct EmuOptions {
   std::string number;
   std::vector<std::string> arguments;
   std::string ip = "0";
+  std::string kernel;
   bool trace = false;
   bool json = false;
 };
@@ -36,6 +40,7 @@ struct EmuOptions {
 struct Answer {
   CallExpression call;
   Trace trace;
+  std::optional<KernelRelease> kernel;  ///< the release that was asked for
 };
 
 Result<std::uint64_t> integer_option(std::string_view option, std::string_view text) {
@@ -88,6 +93,23 @@ Result<std::vector<CallExpression>> read_calls(const EmuOptions& options) {
   return calls;
 }
 
+/// The release of --kernel, on the machine that serves a call's ABI; none without the option.
+Result<std::optional<KernelRelease>> release_for(const EmuOptions& options, Arch arch,
+                                                 Target target) {
+  if (options.kernel.empty()) return std::nullopt;
+  const auto release = parse_release(options.kernel);
+  if (!release) {
+    return fail(fmt::format("--kernel takes a release, not `{}`", options.kernel),
+                "such as 4.4 or 2.6.12");
+  }
+  const Arch native = arch_info(arch).native;
+  if (arch_info(native).target != target) {
+    return fail(fmt::format("--kernel needs a filter for {}, and --target names another machine",
+                            arch_info(native).name));
+  }
+  return KernelRelease(*release, {.native = native});
+}
+
 std::string answer_text(std::uint32_t result) {
   const std::string text = return_text(result);
   return action_of(result) ? fmt::format("{} ({:#010x})", text, result)
@@ -98,6 +120,7 @@ std::string describe(const Program& program, const Answer& answer, bool with_tra
   std::string text =
       fmt::format("{} on {}: {}\n", answer.call.text, arch_info(answer.call.arch).name,
                   answer_text(answer.trace.result));
+  if (answer.kernel) text += explain_call(*answer.kernel, program, answer.call.data);
   if (!with_trace) return text;
   const auto notes = instruction_notes(program.instructions(), program.target());
   for (const std::uint16_t index : answer.trace.path) {
@@ -108,7 +131,36 @@ std::string describe(const Program& program, const Answer& answer, bool with_tra
   return text;
 }
 
-void write_answer(JsonWriter& writer, const Answer& answer) {
+/// What the release of --kernel makes of a call.
+void write_kernel(JsonWriter& writer, const KernelRelease& release, const Program& program,
+                  const Answer& answer) {
+  const KernelVerdict verdict = lone_verdict(release, program, answer.call.data);
+  const ReturnNote note = explain_return(release, answer.trace.result);
+  json_key(writer, "kernel");
+  writer.StartObject();
+  json_member(writer, "release", to_string(release.release()));
+  json_member(writer, "evidence", release.evidence() == Evidence::ran ? "ran" : "read from source");
+  json_member(writer, "verdict", call_result_name(verdict.result));
+  json_member(writer, "reason", call_reason_name(verdict.reason));
+  json_key(writer, "value");
+  writer.Int64(verdict.value);
+  json_key(writer, "signal");
+  writer.Int(verdict.signal);
+  json_key(writer, "core_dump");
+  writer.Bool(verdict.core);
+  json_key(writer, "audit_record");
+  writer.Bool(verdict.audit.has_value());
+  json_member(writer, "explanation", note.text);
+  json_key(writer, "as_newest");
+  writer.Bool(note.as_newest);
+  if (note.change != nullptr) {
+    json_member(writer, "change", note.change->name);
+    json_member(writer, "since", to_string(note.change->since));
+  }
+  writer.EndObject();
+}
+
+void write_answer(JsonWriter& writer, const Program& program, const Answer& answer) {
   writer.StartObject();
   json_member(writer, "call", answer.call.text);
   json_member(writer, "arch", arch_info(answer.call.arch).name);
@@ -124,6 +176,7 @@ void write_answer(JsonWriter& writer, const Answer& answer) {
   writer.StartArray();
   for (const std::uint16_t index : answer.trace.path) writer.Uint(index);
   writer.EndArray();
+  if (answer.kernel) write_kernel(writer, *answer.kernel, program, answer);
   writer.EndObject();
 }
 
@@ -132,6 +185,7 @@ std::string render_answers(const EmuOptions& options, const Program& program,
   std::string text;
   if (!options.json) {
     for (const Answer& answer : answers) text += describe(program, answer, options.trace);
+    if (!answers.empty() && answers.front().kernel) text += evidence_text(*answers.front().kernel);
     return text;
   }
   rapidjson::StringBuffer buffer;
@@ -139,7 +193,7 @@ std::string render_answers(const EmuOptions& options, const Program& program,
   writer.StartObject();
   json_key(writer, "calls");
   writer.StartArray();
-  for (const Answer& answer : answers) write_answer(writer, answer);
+  for (const Answer& answer : answers) write_answer(writer, program, answer);
   writer.EndArray();
   writer.EndObject();
   return buffer.GetString() + std::string("\n");
@@ -150,7 +204,11 @@ Result<std::string> emulate_calls(const EmuOptions& options) {
   CALLGATE_TRY(const std::vector<CallExpression> calls, read_calls(options));
   CALLGATE_TRY(const Program program, load_program(options.file, target));
   std::vector<Answer> answers;
-  for (const CallExpression& call : calls) answers.push_back({call, trace(program, call.data)});
+  for (const CallExpression& call : calls) {
+    CALLGATE_TRY(const std::optional<KernelRelease> kernel,
+                 release_for(options, call.arch, program.target()));
+    answers.push_back({call, trace(program, call.data), kernel});
+  }
   return render_answers(options, program, answers);
 }
 
@@ -173,6 +231,7 @@ void add_emu_verb(CLI::App& app, Action& chosen) {
       ->allow_extra_args(false);
   command->add_option("--ip", options->ip, "instruction pointer of the calls");
   command->add_option("--target", options->target, target_help);
+  command->add_option("--kernel", options->kernel, "a release, such as 4.4: what it makes of it");
   command->add_flag("--trace", options->trace, "print every instruction that runs");
   command->add_flag("--json", options->json, "as JSON (docs/json.md)");
 }

@@ -60,7 +60,7 @@ std::string doing(const KernelRelease& release, const ActionReading& reading) {
     case ActionKind::trace:
       return "stops for the tracer with message " + std::to_string(reading.data) +
              ", or returns -ENOSYS without one";
-    case ActionKind::log: return "lets the call run and records it";
+    case ActionKind::log: return "lets the call run (logged)";
     case ActionKind::allow: return "lets the call run";
   }
   return {};
@@ -160,20 +160,31 @@ KernelVerdict lone_verdict(const KernelRelease& release, const Program& program,
 std::string explain_call(const KernelRelease& release, const Program& program,
                          const SeccompData& data) {
   const KernelVerdict verdict = lone_verdict(release, program, data);
-  std::string text = linux_name(release) + ": ";
+  const ReturnNote note = explain_return(release, verdict.ret.value_or(0));
+  const KernelChange* change = note.change;
+  std::string text = "  on " + linux_name(release) + ": ";
   if (!release.has(KernelFeature::filters)) {
-    text += explain_return(release, 0).text + "; the call " + to_string(verdict) + "\n";
+    text += "there are no filters; the call runs";
+  } else if (verdict.reason == CallReason::exempt) {
+    text += "lets the call run, whatever a filter says";
+    change = nullptr;
   } else {
-    text += "the call " + to_string(verdict) + "\n";
-    if (verdict.ret && verdict.reason != CallReason::exempt)
-      text += "  " + explain_return(release, *verdict.ret).text + "\n";
-    if (verdict.reason == CallReason::exempt)
-      text += "  " + std::string(change_of(KernelFeature::uretprobe_exempt).what) + "\n";
+    text += doing(release, note.reading);
   }
-  text += release.evidence() == Evidence::ran
-              ? "  this release ran under callgate's kernel tests\n"
-              : "  this release was read from source; it never ran under callgate's tests\n";
+  if (verdict.audit) text += "; leaves an audit record";
+  text += "\n";
+  if (change != nullptr) {
+    text += "  since " + to_string(change->since) + " otherwise (" + std::string(change->name) +
+            "): " + std::string(change->what) + "\n";
+  }
   return text;
+}
+
+std::string evidence_text(const KernelRelease& release) {
+  const bool ran = release.evidence() == Evidence::ran;
+  return linux_name(release) +
+         (ran ? " ran under callgate's kernel tests\n"
+              : " was read from source; it never ran under callgate's tests\n");
 }
 
 }  // namespace callgate

@@ -49,9 +49,12 @@ struct ProgramNotes {
 [[nodiscard]] KernelVerdict lone_verdict(const KernelRelease& release, const Program& program,
                                          const SeccompData& data);
 
-/// The lines that `emu --kernel` prints: the verdict, what differs from the newest release and why,
-/// and whether that release ran under the tests or was read from source.
+/// What `emu --kernel` prints for a call, indented: what the release does, and what newer ones do
+/// otherwise. One or two lines, each with its newline.
 [[nodiscard]] std::string explain_call(const KernelRelease& release, const Program& program,
                                        const SeccompData& data);
+
+/// One line that says whether a release ran under the tests or was read from source.
+[[nodiscard]] std::string evidence_text(const KernelRelease& release);
 
 }  // namespace callgate

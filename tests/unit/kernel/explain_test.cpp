@@ -67,13 +67,23 @@ TEST(Explain, DifferencesOfAProgram) {
 
 TEST(Explain, ACall) {
   const std::string text = explain_call(KernelRelease({4, 4}), always(0x80000000), call_of(39));
-  EXPECT_NE(text.find("Linux 4.4: the call"), std::string::npos) << text;
-  EXPECT_NE(text.find("SECCOMP_RET_KILL_PROCESS, since 4.14"), std::string::npos) << text;
-  EXPECT_NE(text.find("read from source"), std::string::npos) << text;
-  EXPECT_NE(explain_call(KernelRelease(newest), always(0), call_of(39)).find("ran under"),
+  EXPECT_EQ(
+      text.find("  on Linux 4.4: kills the thread with SIGSYS, without a core dump; leaves an "
+                "audit record\n  since 4.14 otherwise (SECCOMP_RET_KILL_PROCESS): "),
+      0u)
+      << text;
+  EXPECT_EQ(explain_call(KernelRelease(newest), always(0x00050001), call_of(39)),
+            "  on Linux 6.18: makes the call return -EPERM\n");
+  EXPECT_EQ(explain_call(KernelRelease(newest), always(0), call_of(335)),
+            "  on Linux 6.18: lets the call run, whatever a filter says\n");
+  EXPECT_NE(explain_call(KernelRelease({3, 4}), always(0), call_of(39)).find("no filters"),
             std::string::npos);
-  EXPECT_NE(explain_call(KernelRelease(newest), always(0), call_of(335)).find("335"),
-            std::string::npos);
+}
+
+TEST(Explain, Evidence) {
+  EXPECT_EQ(evidence_text(KernelRelease(newest)), "Linux 6.18 ran under callgate's kernel tests\n");
+  EXPECT_EQ(evidence_text(KernelRelease({4, 4})),
+            "Linux 4.4 was read from source; it never ran under callgate's tests\n");
 }
 
 }  // namespace

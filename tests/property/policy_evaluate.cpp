@@ -1,6 +1,7 @@
 // What holds for every policy, whatever its rules say.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "callgate/policy/evaluate.h"
@@ -137,6 +138,74 @@ TEST(EvaluateProperty, SelectedNumbersAreInOrderAndTheAbisOwn) {
         }
       }
   }
+}
+
+/// What the tests of a policy's rules touch, by name.
+class Touched {
+ public:
+  void add(const test::RandomPolicy& sample) {
+    for (const Rule& rule : sample.policy.rules)
+      for (const Arch arch : sample.arches)
+        for (const NumberRange& range : selected_numbers(sample.policy, rule, arch))
+          add(rule, arch, find_syscall(arch, range.first));
+  }
+  [[nodiscard]] std::size_t of(const std::string& what) const {
+    const auto found = counts_.find(what);
+    return found == counts_.end() ? 0 : found->second;
+  }
+
+ private:
+  void add(const Rule& rule, Arch arch, const Syscall* call) {
+    if (!rule.arches.empty()) ++counts_["section"];
+    for (const Selector& selector : rule.calls)
+      ++counts_["selector " + std::to_string(static_cast<int>(selector.kind))];
+    if (call != nullptr && !call->multiplexes.empty()) ++counts_["multiplexed"];
+    if (is_untestable(rule.condition, arch, call))
+      ++counts_["untestable"];
+    else
+      add(rule.condition, arch, call, 0);
+  }
+
+  void add(const Condition& condition, Arch arch, const Syscall* call, int depth) {
+    ++counts_["condition " + std::to_string(static_cast<int>(condition.kind))];
+    if (depth > 2) ++counts_["nested"];
+    for (const Condition& child : condition.children) add(child, arch, call, depth + 1);
+    if (condition.kind != Condition::Kind::test) return;
+    const auto operand = resolve_operand(condition.test.operand, arch, call);
+    if (!operand) return;
+    const callgate::Test& test = condition.test;
+    ++counts_["relation " + std::to_string(static_cast<int>(test.relation))];
+    ++counts_["operand " + std::to_string(static_cast<int>(test.operand.kind))];
+    ++counts_["bits " + std::to_string(operand->bits)];
+    if (operand->is_pair) ++counts_["pair"];
+    if (operand->is_signed) ++counts_["signed"];
+    if (test.mask) ++counts_["mask"];
+    for (const Interval& interval : test.values) {
+      if (interval.last) ++counts_["range"];
+      if (!interval.first.names.empty()) ++counts_["constant"];
+      if (interval.first.negative) ++counts_["negative"];
+      if (interval.first.complement) ++counts_["complement"];
+    }
+  }
+
+  std::map<std::string, std::size_t> counts_;
+};
+
+TEST(EvaluateProperty, RandomPoliciesTouchTheWholeLanguage) {
+  Touched touched;
+  for (std::uint64_t seed = 0; seed < 3'000; ++seed) {
+    Random random(seed);
+    touched.add(test::random_policy(random));
+  }
+  for (const char* what :
+       {"section",    "selector 0",  "selector 1",  "selector 2",  "selector 3",  "multiplexed",
+        "untestable", "condition 0", "condition 1", "condition 2", "condition 3", "condition 4",
+        "nested",     "relation 0",  "relation 1",  "relation 2",  "relation 3",  "relation 4",
+        "relation 5", "relation 6",  "relation 7",  "relation 8",  "operand 0",   "operand 1",
+        "operand 2",  "operand 3",   "operand 4",   "operand 5",   "operand 6",   "bits 16",
+        "bits 32",    "bits 64",     "pair",        "signed",      "mask",        "range",
+        "constant",   "negative",    "complement"})
+    EXPECT_GE(touched.of(what), 100u) << what;
 }
 
 }  // namespace

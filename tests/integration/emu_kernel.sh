@@ -38,7 +38,7 @@ expect "4.4 kills one thread" 'on Linux 4\.4: kills the thread with SIGSYS' emu 
 expect "4.4 lacks KILL_PROCESS" 'since 4\.14 otherwise \(SECCOMP_RET_KILL_PROCESS\)' emu --kernel 4.4 getpid
 expect "4.14 kills the process" 'on Linux 4\.14: kills the process' emu --kernel 4.14 getpid
 expect "4.13 does not know LOG" 'does not know the action' emu --kernel 4.13 getppid
-expect "3.18 does not cap errno" '4096' emu --kernel 3.18 getuid
+expect "3.19 does not cap errno" '4096' emu --kernel 3.19 getuid
 expect "3.4 has no filters" 'there are no filters' emu --kernel 3.4 getpid
 expect "an old release was read" '^Linux 4\.4 was read from source' emu --kernel 4.4 getpid
 expect "6.18 ran" '^Linux 6\.18 ran under' emu --kernel 6.18 getpid

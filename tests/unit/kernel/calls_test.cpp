@@ -52,7 +52,7 @@ TEST(Verdict, ActionsByRelease) {
     std::int64_t value;
   };
   const Row rows[] = {
-      {{3, 18}, 0x0005ffff, returns, -65535}, {{3, 19}, 0x0005ffff, returns, -4095},
+      {{3, 19}, 0x0005ffff, returns, -65535}, {{4, 0}, 0x0005ffff, returns, -4095},
       {{4, 13}, 0x80000000, thread_dies, 0},  {{4, 14}, 0x80000000, process_dies, 0},
       {{4, 13}, 0x80050001, returns, -1},     {{4, 14}, 0x80050001, thread_dies, 0},
       {{5, 9}, 0x80050001, thread_dies, 0},   {{5, 10}, 0x80050001, process_dies, 0},

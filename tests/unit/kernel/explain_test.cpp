@@ -21,7 +21,7 @@ TEST(Explain, ReturnValuesByRelease) {
       {{4, 13}, 0x7ffc0000, "SECCOMP_RET_LOG", "does not know the action"},
       {{4, 20}, 0x7fc00000, "SECCOMP_RET_USER_NOTIF", "kills the thread"},
       {{5, 9}, 0x00010000, "unknown actions kill the process", "kills the thread"},
-      {{3, 18}, 0x00051000, "ERRNO capped at 4095", "4096"},
+      {{3, 19}, 0x00051000, "ERRNO capped at 4095", "4096"},
       {{4, 7}, 0x7ff00001, "filters run again after TRACE", "message 1"},
       {{4, 10}, 0x00000000, "KILL dumps core", "without a core dump"},
       {{3, 4}, 0x00050001, "SECCOMP_MODE_FILTER", "no filters"},

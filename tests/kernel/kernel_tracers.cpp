@@ -214,7 +214,7 @@ TEST(KernelTracers, FiltersAreReadOldestFirst) {
   ASSERT_TRUE(child.at_seccomp_stop());
   model.prctl(target, uapi::pr_set_no_new_privs, 1);
   model.seccomp(target, uapi::set_mode_filter, 0, UserFilter::of(program));
-  for (const std::size_t index : {0, 1, 7})
+  for (const std::size_t index : {0u, 1u, 7u})
     EXPECT_EQ(read(index), model.get_filter(tracer, target, index).value) << index;
 }
 

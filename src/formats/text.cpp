@@ -37,11 +37,7 @@ std::string_view likely_word(std::string_view word) {
                                      {"return", "errno(EPERM)"}, {"name", "policy"}};
   for (const Other& other : others)
     if (other.word == word) return other.here;
-  static constexpr std::string_view words[] = {
-      "allow",  "log",          "errno",       "trap",     "trace",
-      "notify", "kill_process", "kill_thread", "policy",   "abi",
-      "arches", "otherwise",    "unknown",     "unlisted", "on"};
-  return nearest(word, words);
+  return nearest(word, statement_words);
 }
 
 std::optional<Release> read_release(const Token& token) {
@@ -293,7 +289,7 @@ class PolicyParser {
     std::vector<std::string_view> names;
     for (const Constant& constant : errno_constants()) names.push_back(constant.name);
     error(token, "no errno is named `" + std::string(token.text) + "`",
-          did_you_mean(token.text, names));
+          policy::did_you_mean(token.text, names));
   }
 
   bool parse_rule() {
@@ -329,7 +325,8 @@ class PolicyParser {
     } else if (token.kind == Token::Kind::name && !token.is("if")) {
       tokens_.take();
       selector.name = token.text;
-      if (const auto fault = call_fault(token.text)) error(token, fault->message, fault->hint);
+      if (const auto fault = policy::call_fault(token.text))
+        error(token, fault->message, fault->hint);
     } else {
       return expected("a call, a @group, a number or *");
     }
@@ -345,7 +342,7 @@ class PolicyParser {
     selector.name = name.text;
     selector.place.length +=
         name.column - selector.place.column - 1 + static_cast<std::uint32_t>(name.text.size());
-    if (const auto fault = group_fault(name.text)) error(name, fault->message, fault->hint);
+    if (const auto fault = policy::group_fault(name.text)) error(name, fault->message, fault->hint);
     return true;
   }
 

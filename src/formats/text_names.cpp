@@ -5,6 +5,9 @@
 #include "callgate/abi/groups.h"
 
 namespace callgate::formats {
+
+using policy::did_you_mean;
+
 namespace {
 
 /// Every constant name of every ABI, sorted. Built once: a static of constant data.
@@ -40,40 +43,12 @@ std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"
 
 }  // namespace
 
-std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates,
-                         std::string_view prefix) {
-  const std::string_view likely = nearest(word, candidates);
-  if (likely.empty()) return {};
-  return "did you mean `" + std::string(prefix) + std::string(likely) + "`?";
-}
-
-std::optional<NameFault> call_fault(std::string_view name) {
-  if (is_syscall_name(name)) return {};
-  if (find_group(name) != nullptr)
-    return NameFault{"no system call is named " + quoted(name),
-                     "a group is written @" + std::string(name)};
-  return NameFault{"no system call is named " + quoted(name), did_you_mean(name, syscall_names())};
-}
-
-std::optional<NameFault> group_fault(std::string_view name) {
-  if (find_group(name) != nullptr) return {};
-  std::vector<std::string_view> names;
-  for (const Group& group : groups()) names.push_back(group.name);
-  std::string hint = is_syscall_name(name)
-                         ? "the call is written " + std::string(name) + ", without the @"
-                         : did_you_mean(name, names, "@");
-  return NameFault{"there is no group `@" + std::string(name) + "`", std::move(hint)};
-}
-
 NameFault arch_fault(std::string_view name) {
   std::vector<std::string_view> names;
-  std::string list;
-  for (const Arch arch : all_arches) {
-    names.push_back(arch_info(arch).name);
-    list += (list.empty() ? "known are " : ", ") + std::string(names.back());
-  }
+  for (const Arch arch : all_arches) names.push_back(arch_info(arch).name);
   std::string hint = did_you_mean(name, names);
-  return {"no ABI is named " + quoted(name), hint.empty() ? list : hint};
+  if (hint.empty()) hint = "known are " + policy::arch_list(all_arches);
+  return {"no ABI is named " + quoted(name), std::move(hint)};
 }
 
 void RuleNames::collect_calls() {

@@ -7,22 +7,12 @@
 
 #include "callgate/abi/constants.h"
 #include "callgate/policy/policy.h"
+#include "policy/names.h"
 
 namespace callgate::formats {
 
-/// What is wrong with a name, and the likely one.
-struct NameFault {
-  std::string message;
-  std::string hint;
-};
+using policy::NameFault;
 
-/// "did you mean `x`?", or nothing.
-[[nodiscard]] std::string did_you_mean(std::string_view word,
-                                       std::span<const std::string_view> candidates,
-                                       std::string_view prefix = {});
-
-[[nodiscard]] std::optional<NameFault> call_fault(std::string_view name);
-[[nodiscard]] std::optional<NameFault> group_fault(std::string_view name);
 [[nodiscard]] NameFault arch_fault(std::string_view name);
 
 /// The parameters and constants that the conditions of one rule may name. Keeps what it has looked

@@ -1,6 +1,8 @@
 // The parser of the policy language (docs/policy.md): recursive descent over tokens.
 #pragma once
 
+#include <array>
+
 #include "callgate/policy/policy.h"
 #include "formats/text_names.h"
 #include "formats/text_token.h"
@@ -47,7 +49,11 @@ class TokenReader {
   unsigned open_ = 0;      ///< brackets
 };
 
-/// True for a word that begins a statement.
+/// The words that begin a statement.
+inline constexpr std::array<std::string_view, 15> statement_words = {
+    "allow",  "log",          "errno",       "trap",     "trace",
+    "notify", "kill_process", "kill_thread", "policy",   "abi",
+    "arches", "otherwise",    "unknown",     "unlisted", "on"};
 [[nodiscard]] bool begins_statement(const Token& token);
 
 /// Conditions of one rule.

@@ -49,15 +49,6 @@ std::string name_text(std::string_view name) {
   return text + "\"";
 }
 
-std::string arches_text(std::span<const Arch> arches) {
-  std::string text;
-  for (const Arch arch : arches) {
-    if (!text.empty()) text += ", ";
-    text += arch_info(arch).name;
-  }
-  return text;
-}
-
 std::string_view untestable_text(OnUntestable on_untestable) {
   switch (on_untestable) {
     case OnUntestable::error: return "error";
@@ -95,7 +86,7 @@ std::string terms_text(const Value& value, std::size_t& parts) {
 
 std::string value_text(const Value& value) {
   std::size_t parts = 0;
-  const std::string terms = terms_text(value, parts);
+  std::string terms = terms_text(value, parts);
   if (!value.complement) return terms;
   return parts > 1 ? "~(" + terms + ")" : "~" + terms;
 }
@@ -107,7 +98,7 @@ std::string mask_text(const Value& mask) {
 }
 
 std::string operand_text(const Operand& operand) {
-  const std::string word = "args[" + std::to_string(operand.index) + "]";
+  std::string word = "args[" + std::to_string(operand.index) + "]";
   switch (operand.kind) {
     case Operand::Kind::parameter: return operand.name;
     case Operand::Kind::word: return word;
@@ -243,7 +234,7 @@ void print_header(const Policy& policy, std::string& out) {
   const Policy usual;
   if (!policy.name.empty()) out += "policy " + name_text(policy.name) + "\n";
   if (policy.abi) out += "abi " + release_text(*policy.abi) + "\n";
-  if (!policy.arches.empty()) out += "arches " + arches_text(policy.arches) + "\n";
+  if (!policy.arches.empty()) out += "arches " + policy::arch_list(policy.arches) + "\n";
   out += "otherwise " + to_string(policy.otherwise) + "\n";
   if (policy.unknown != usual.unknown) out += "unknown " + to_string(policy.unknown) + "\n";
   if (policy.unlisted != usual.unlisted) out += "unlisted " + to_string(policy.unlisted) + "\n";
@@ -264,7 +255,7 @@ std::string print_policy(const Policy& policy) {
         !rule.arches.empty() && (i == 0 || policy.rules[i - 1].arches != rule.arches);
     const bool closes = !rule.arches.empty() &&
                         (i + 1 == policy.rules.size() || policy.rules[i + 1].arches != rule.arches);
-    if (opens) out += "on " + formats::arches_text(rule.arches) + " {\n";
+    if (opens) out += "on " + policy::arch_list(rule.arches) + " {\n";
     formats::RulePrinter(rule, out, rule.arches.empty() ? 0 : 2).print();
     out += "\n";
     if (closes) out += "}\n";

@@ -29,12 +29,9 @@ bool goes_on(const Token& token) {
 }  // namespace
 
 bool begins_statement(const Token& token) {
-  static constexpr std::array<std::string_view, 15> words = {
-      "allow",  "log",          "errno",       "trap",     "trace",
-      "notify", "kill_process", "kill_thread", "policy",   "abi",
-      "arches", "otherwise",    "unknown",     "unlisted", "on"};
   return token.kind == Token::Kind::name &&
-         std::find(words.begin(), words.end(), token.text) != words.end();
+         std::find(statement_words.begin(), statement_words.end(), token.text) !=
+             statement_words.end();
 }
 
 const Token& TokenReader::raw(std::size_t ahead) const {

@@ -6,19 +6,11 @@
 #include "policy/check_reach.h"
 #include "policy/check_selectors.h"
 #include "policy/findings.h"
+#include "policy/names.h"
 #include "policy/values.h"
 
 namespace callgate {
 namespace policy {
-
-std::string arch_list(std::span<const Arch> arches) {
-  std::string text;
-  for (const Arch arch : arches) {
-    if (!text.empty()) text += ", ";
-    text += arch_info(arch).name;
-  }
-  return text;
-}
 
 namespace {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "callgate/abi/groups.h"
+#include "policy/names.h"
 #include "policy/values.h"
 #include "policy/width.h"
 

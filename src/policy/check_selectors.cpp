@@ -2,15 +2,11 @@
 
 #include <algorithm>
 
-#include "callgate/abi/groups.h"
+#include "policy/names.h"
 #include "policy/values.h"
 
 namespace callgate::policy {
 namespace {
-
-std::string did_you_mean(std::string_view likely) {
-  return likely.empty() ? "" : "did you mean `" + std::string(likely) + "`?";
-}
 
 class SelectorCheck {
  public:
@@ -19,20 +15,26 @@ class SelectorCheck {
       : policy_(policy), rule_(rule), arches_(arches), selection_(selection), findings_(findings) {}
 
   void run() {
-    if (rule_.calls.empty()) report({Severity::error, "the rule names no call", {}}, rule_.place);
+    if (rule_.calls.empty())
+      report(Finding{Severity::error, "the rule names no call", {}}, rule_.place);
     for (const Selector& selector : rule_.calls) check(selector);
     if (missing_.empty() || arches_.empty()) return;
     const bool all = missing_.size() == rule_.calls.size();
-    report({all ? Severity::warning : Severity::note,
-            list_of_missing() + (missing_.size() == 1 ? " exists" : " exist") + " on none of " +
-                arch_list(arches_) + (all ? ": the rule matches nothing" : ""),
-            {}},
-           missing_.front()->place);
+    report(
+        Finding{all ? Severity::warning : Severity::note,
+                list_of_missing() + (missing_.size() == 1 ? " exists" : " exist") + " on none of " +
+                    arch_list(arches_) + (all ? ": the rule matches nothing" : ""),
+                {}},
+        missing_.front()->place);
   }
 
  private:
   void report(Finding finding, const Place& place) {
     findings_.add(std::move(finding), policy_, rule_, place);
+  }
+
+  void report(NameFault fault, const Place& place) {
+    report(Finding{Severity::error, std::move(fault.message), std::move(fault.hint)}, place);
   }
 
   void check(const Selector& selector) {
@@ -45,10 +47,7 @@ class SelectorCheck {
   }
 
   void check_name(const Selector& selector) {
-    if (!is_syscall_name(selector.name))
-      return report({Severity::error, "no system call is named `" + selector.name + "`",
-                     did_you_mean(nearest(selector.name, syscall_names()))},
-                    selector.place);
+    if (auto fault = call_fault(selector.name)) return report(std::move(*fault), selector.place);
     bool found = false;
     bool is_newer = true;
     std::string since;
@@ -61,32 +60,25 @@ class SelectorCheck {
     }
     if (!found) return missing_.push_back(&selector);
     if (is_newer)
-      report({Severity::note,
-              selector.name + " came with Linux " + since + ", after this policy's level " +
-                  to_string(abi_level(policy_)) + "; the rule holds for it all the same",
-              {}},
+      report(Finding{Severity::note,
+                     selector.name + " came with Linux " + since + ", after this policy's level " +
+                         to_string(abi_level(policy_)) + "; the rule holds for it all the same",
+                     {}},
              selector.place);
   }
 
   void check_group(const Selector& selector) {
-    if (find_group(selector.name) == nullptr) {
-      std::vector<std::string_view> names;
-      for (const Group& group : groups()) names.push_back(group.name);
-      const std::string_view likely = nearest(selector.name, names);
-      return report({Severity::error, "there is no group `@" + selector.name + "`",
-                     likely.empty() ? "" : "did you mean `@" + std::string(likely) + "`?"},
-                    selector.place);
-    }
+    if (auto fault = group_fault(selector.name)) return report(std::move(*fault), selector.place);
     bool found = false;
     for (const Arch arch : arches_)
       for (const Syscall* form : group_forms(selector.name, arch)) {
         found = true;
         if (!selection_.selects_form(rule_, arch, *form))
-          report({Severity::note,
-                  "@" + selector.name + " leaves out " + std::string(form->name) + " on " +
-                      std::string(arch_info(arch).name) +
-                      ": not every call that it carries is permitted without a condition",
-                  {}},
+          report(Finding{Severity::note,
+                         "@" + selector.name + " leaves out " + std::string(form->name) + " on " +
+                             std::string(arch_info(arch).name) +
+                             ": not every call that it carries is permitted without a condition",
+                         {}},
                  selector.place);
       }
     if (!found) missing_.push_back(&selector);
@@ -94,10 +86,11 @@ class SelectorCheck {
 
   void check_numbers(const Selector& selector) {
     if (selector.first > selector.last)
-      report({Severity::error,
-              "the range " + std::to_string(selector.first) + ".." + std::to_string(selector.last) +
-                  " is empty: its first number is above its last",
-              {}},
+      report(Finding{Severity::error,
+                     "the range " + std::to_string(selector.first) + ".." +
+                         std::to_string(selector.last) +
+                         " is empty: its first number is above its last",
+                     {}},
              selector.place);
     else if (std::all_of(arches_.begin(), arches_.end(), [&](Arch arch) {
                Rule alone{.action = rule_.action, .calls = {selector}};

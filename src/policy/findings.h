@@ -36,7 +36,4 @@ class Findings {
   std::vector<Diagnostic> list_;
 };
 
-/// "x86_64, i386".
-[[nodiscard]] std::string arch_list(std::span<const Arch> arches);
-
 }  // namespace callgate::policy

@@ -44,9 +44,9 @@ def syscall_tables(tree, man2, unix):
     return files, wrong + unknown + contradictions
 
 
-def constant_tables(tree, cache):
+def constant_tables(tree, unix, cache):
     """{file: (columns, rows)} of constants, and what is wrong."""
-    sets, values, errnos, wrong = constants.tables(HAND, tree, cache)
+    sets, values, errnos, wrong = constants.tables(HAND, tree, unix, cache)
     return {
         "constant_sets.tsv": (["set", "kind", "field mask", "source"], sets),
         "constants.tsv": (["set", "name", "ABIs (*: all)", "value"], values),
@@ -58,9 +58,10 @@ def main():
     options = arguments()
     cache = os.path.abspath(options.cache)
     os.makedirs(cache, exist_ok=True)
-    tree, man2 = sources.linux_tree(cache), sources.manual_pages(cache)
-    files, wrong = syscall_tables(tree, man2, sources.go_sys(cache))
-    more, more_wrong = constant_tables(tree, cache)
+    tree, man2, unix = (fetch(cache) for fetch in
+                        (sources.linux_tree, sources.manual_pages, sources.go_sys))
+    files, wrong = syscall_tables(tree, man2, unix)
+    more, more_wrong = constant_tables(tree, unix, cache)
     files.update(more)
     wrong += more_wrong
     if wrong:

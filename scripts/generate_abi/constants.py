@@ -69,7 +69,9 @@ class Spec:
         self.internal = [h[len("kernel:"):] for h in headers if h.startswith("kernel:")]
         self.members = members.split()
         self.left_out = [] if left_out == "-" else left_out.split()
-        self.source = " ".join(headers) or "Linux system call interface"
+        self.source = " ".join(headers)
+        if any("=" in member for member in self.members):
+            self.source += " and by hand: hand/constant_sets.tsv"
 
     def takes(self, name):
         return any(re.fullmatch(m, name) for m in self.members if "=" not in m) and not any(
@@ -147,7 +149,38 @@ def by_arch(per_arch):
             yield name, text, spelled(value)
 
 
-def tables(hand, tree, cache):
+GO_FILES = {"x86_64": "amd64", "i386": "386", "aarch64": "arm64", "arm": "arm"}
+# Names that golang.org/x/sys gives the values of glibc's 64-bit file interface, or of its own.
+GO_OTHERWISE = {"F_GETLK", "F_SETLK", "F_SETLKW", "F_GETLK64", "F_SETLK64", "F_SETLKW64",
+                "O_LARGEFILE"}
+
+
+def go_constants(unix, arch):
+    found = {}
+    for name in ("zerrors_linux.go", f"zerrors_linux_{GO_FILES[arch]}.go"):
+        with open(f"{unix}/{name}", encoding="utf-8") as text:
+            for constant, value in re.findall(r"^\t(\w+)\s+= (-?0x[0-9a-f]+|-?\d+)$", text.read(),
+                                              re.M):
+                found[constant] = int(value, 0)
+    return found
+
+
+def check_go(unix, rows):
+    """Where golang.org/x/sys gives a constant another value."""
+    wrong = []
+    for arch in GO_FILES:
+        theirs = go_constants(unix, arch)
+        for set_name, name, arches, value in rows:
+            if name not in theirs or name in GO_OTHERWISE or (arches != "*" and
+                                                              arch not in arches.split(",")):
+                continue
+            if (int(value, 0) - theirs[name]) % 2**32:
+                wrong.append(f"{set_name} {name} on {arch}: {value}, golang.org/x/sys "
+                             f"{theirs[name]:#x}")
+    return wrong
+
+
+def tables(hand, tree, unix, cache):
     """Rows of constant_sets.tsv, constants.tsv and errno.tsv, and what is wrong."""
     headers = Headers(tree, cache)
     sets, rows, wrong = [], [], []
@@ -160,6 +193,7 @@ def tables(hand, tree, cache):
                   if "=" not in member and not any(re.fullmatch(member, n) for n in found)]
         sets.append((spec.name, spec.kind, spec.mask, spec.source))
         rows += [(spec.name, *row) for row in by_arch(per_arch)]
+    wrong += check_go(unix, rows)
     errno = Spec(("errno", "enum", "0", "asm/errno.h", "E[A-Z0-9]+ ENOTSUP=EOPNOTSUPP", "-"))
     per_arch = {arch: values(headers, errno, arch) for arch in TARGETS}
     if any(found != per_arch["x86_64"] for found in per_arch.values()):

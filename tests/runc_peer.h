@@ -20,6 +20,7 @@ struct PeerContext {
   bool docker = true;            ///< dockerd in front; else the section as it is
   bool stub = true;              ///< runc; else crun
   bool stub_for_native = false;  ///< runc 1.1.15 and later
+  std::uint32_t optimise = 0;    ///< SCMP_FLTATR_CTL_OPTIMIZE; 0: libseccomp's own default
 };
 
 class RuncPeer {
@@ -35,6 +36,8 @@ class RuncPeer {
     default_ = action(profile["defaultAction"], number(profile, "defaultErrnoRet"));
     filter_ = library_.init(default_);
     if (filter_ == nullptr) return fail("seccomp_init failed");
+    constexpr int attribute_optimise = 8;
+    if (context_.optimise != 0) library_.attr_set(filter_, attribute_optimise, context_.optimise);
     Result<Program> result = fill(profile);
     library_.release(filter_);
     return result;

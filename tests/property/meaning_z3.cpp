@@ -1,8 +1,8 @@
 // The prover against z3 on pairs of random programs: every verdict and every witness agree.
 //
 // A program is shaped so that most of its instructions decide: values are cut to a few bits before
-// they are multiplied, divided or shifted by, and every block ends in a test of what it computed. Its
-// partner is a copy with one change, or a rewriting that means the same.
+// they are multiplied, divided or shifted by, and every block ends in a test of what it computed.
+// Its partner is a copy with one change, or a rewriting that means the same.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -22,7 +22,7 @@ using Code = std::vector<Instruction>;
 
 Instruction insn(std::uint16_t code, std::uint32_t k = 0) { return {code, 0, 0, k}; }
 
-constexpr std::array<std::uint32_t, 6> returns = {0x7fff0000, 0x50001, 0x5ffff,
+constexpr std::array<std::uint32_t, 6> returns = {0x7fff0000, 0x50001,    0x5ffff,
                                                   0x80000000, 0x7ff00002, 0x30003};
 
 /// A = some bits of a word of seccomp_data, or of a constant, or of memory.
@@ -101,7 +101,9 @@ bool holds(const Instruction& jump, const Sample& sample) {
 std::optional<Instruction> deciding_jump(Rng& rng, const std::vector<Sample>& samples) {
   constexpr std::array<std::uint16_t, 8> jumps = {op::jeq_k, op::jeq_x, op::jgt_k,  op::jgt_x,
                                                   op::jge_k, op::jge_x, op::jset_k, op::jset_x};
-  const auto any = [&] { return samples[below(rng, static_cast<std::uint32_t>(samples.size()))].a; };
+  const auto any = [&] {
+    return samples[below(rng, static_cast<std::uint32_t>(samples.size()))].a;
+  };
   for (int attempt = 0; attempt < 12 && !samples.empty(); ++attempt) {
     Instruction jump = insn(pick(rng, jumps), any());
     if (jump.code == op::jset_k) jump.k = (any() ^ any()) | (below(rng, 2) << below(rng, 32));

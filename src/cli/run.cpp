@@ -1,14 +1,19 @@
 // callgate run: a program under a policy, its denials explained.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
 #include "callgate/compiler/compile.h"
+#include "callgate/formats/builtin.h"
 #include "callgate/supervise/run.h"
 #include "cli/common.h"
+#include "cli/oci_options.h"
 
 namespace callgate::cli {
 namespace {
@@ -54,6 +59,7 @@ struct RunVerb {
   std::string report = "full";
   std::string report_file;
   std::string arches;
+  std::string caps;
   bool log_only = false;
   bool json = false;
   bool verbose = false;
@@ -71,9 +77,41 @@ int fail_run(const Error& error, int code = run_failed) {
   return code;
 }
 
+/// The names of the capabilities in this process's bounding set, which is what a profile's
+/// conditions on capabilities are about.
+std::vector<std::string> bounding_set() {
+  std::vector<std::string> names;
+  const auto all = capability_names();
+  for (std::size_t number = 0; number < all.size(); ++number) {
+    if (::prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1) names.emplace_back(all[number]);
+  }
+  return names;
+}
+
+Result<LoadedSource> load_profile(const RunVerb& verb, const std::vector<Arch>& asked) {
+  std::vector<std::string> capabilities = bounding_set();
+  if (!verb.caps.empty()) {
+    CALLGATE_TRY(capabilities, parse_capabilities(verb.caps));
+  }
+  const auto names = builtin_profile_names();
+  if (std::find(names.begin(), names.end(), verb.profile) != names.end()) {
+    CALLGATE_TRY(ParsedPolicy parsed, find_builtin_profile(verb.profile, capabilities));
+    return LoadedSource{.path = verb.profile,
+                        .content = std::move(parsed.policy),
+                        .diagnostics = std::move(parsed.diagnostics)};
+  }
+  OciOptions oci_options;
+  CALLGATE_TRY(OciSource oci, oci_source(oci_options, asked));
+  oci.context.capabilities = std::move(capabilities);
+  utsname kernel{};
+  ::uname(&kernel);
+  oci.context.kernel = parse_release(kernel.release).value_or(newest_release());
+  return load_source(verb.profile, {.arches = asked, .oci = std::move(oci)});
+}
+
 Result<Confinement> load_confinement(const RunVerb& verb) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
-  CALLGATE_TRY(LoadedSource source, load_source(verb.profile, {.arches = asked}));
+  CALLGATE_TRY(LoadedSource source, load_profile(verb, asked));
   if (const Program* program = source.program()) return Confinement{*program, std::nullopt, asked};
   const Policy& policy = *source.policy();
   CompileOptions options;
@@ -121,27 +159,31 @@ void take_command(CLI::App* command) {
       ->check(CLI::Validator([](std::string&) { return std::string("never"); }, ""));
 }
 
-std::vector<std::string> command_of(const RunVerb& verb) {
+Result<std::vector<std::string>> command_of(const RunVerb& verb) {
   std::vector<std::string> command = verb.command->remaining();
-  if (!command.empty() && command.front() == "--") command.erase(command.begin());
+  const bool is_marked = !command.empty() && command.front() == "--";
+  if (is_marked) command.erase(command.begin());
+  const char* usage = "callgate run --profile FILE -- COMMAND ARGUMENTS";
+  if (command.empty()) return fail("no command to run", usage);
+  if (!is_marked && command.front().starts_with("-")) {
+    return fail("unknown option " + command.front(), usage);
+  }
   return command;
 }
 
 int run_run(const RunVerb& verb) {
-  const std::vector<std::string> command = command_of(verb);
-  if (command.empty()) {
-    return fail_run(Error("no command to run", "callgate run --profile FILE -- COMMAND ARGUMENTS"));
-  }
+  const auto command = command_of(verb);
+  if (!command) return fail_run(command.error());
   auto options = run_options(verb);
   if (!options) return fail_run(options.error());
   if (sigpipe_was_ignored) ::signal(SIGPIPE, SIG_IGN);
   if (verb.profile == "none") {
-    const RunFailure failure = run_unconfined(command);
+    const RunFailure failure = run_unconfined(*command);
     return fail_run(failure.error, failure.exit_code);
   }
   const auto confinement = load_confinement(verb);
   if (!confinement) return fail_run(confinement.error());
-  const RunFailure failure = run(*confinement, *std::move(options), command);
+  const RunFailure failure = run(*confinement, *std::move(options), *command);
   return fail_run(failure.error, failure.exit_code);
 }
 
@@ -164,6 +206,9 @@ void add_run_verb(CLI::App& app, Action& chosen) {
   command->add_option("--report-file", verb->report_file,
                       "append reports to FILE instead of standard error");
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  command->add_option("--caps", verb->caps,
+                      "capabilities that a profile's conditions ask for: none, all, docker, or names; "
+                      "else the bounding set of this process");
   command->add_flag("--log-only", verb->log_only, "report denials, let the calls through");
   command->add_flag("--json", verb->json, "reports as one JSON object a line (docs/run.md)");
   command->add_flag("-v,--verbose", verb->verbose, "show the policy's warnings as well");

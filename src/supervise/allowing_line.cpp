@@ -56,13 +56,23 @@ std::string value_text(Arch arch, const Parameter& parameter, const SeccompData&
   return "== " + format_value(arch, parameter.constants, value, parameter.bits, parameter.is_signed);
 }
 
+std::string listing_line(std::span<const Arch> arches, Arch missing) {
+  std::string line = "arches ";
+  for (const Arch arch : arches) line += fmt::format("{}, ", arch_info(arch).name);
+  return line + std::string(arch_info(missing).name);
+}
+
 }  // namespace
 
-std::string allowing_line(const Policy& policy, const SeccompData& data) {
+std::string allowing_line(const Policy& policy, std::span<const Arch> arches,
+                          const SeccompData& data) {
   const auto arch = classify(data.arch, data.nr);
   if (!arch) return {};
+  if (std::find(arches.begin(), arches.end(), *arch) == arches.end()) {
+    return listing_line(arches, *arch);
+  }
   const Syscall* call = find_syscall(*arch, data.nr);
-  if (call == nullptr) return {};
+  if (call == nullptr) return fmt::format("allow {}", data.nr);
   std::string conditions;
   for (const std::string& name : tested_parameters(policy, *arch, *call)) {
     const Parameter* parameter = find_parameter(*call, name);

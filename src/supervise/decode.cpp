@@ -204,10 +204,10 @@ std::string number_text(const Context& context, const Parameter& parameter, std:
   if (is_one_of(parameter.name, directory_names) && static_cast<std::int32_t>(cut) == current_directory) {
     return "AT_FDCWD";
   }
+  if (parameter.name == "mode") return cut == 0 ? "0" : fmt::format("0{:o}", cut);
   if (parameter.constants != nullptr) {
     return format_value(context.arch, parameter.constants, cut, bits, parameter.is_signed);
   }
-  if (parameter.name == "mode") return cut == 0 ? "0" : fmt::format("0{:o}", cut);
   if (parameter.is_signed && bits == 32) return std::to_string(static_cast<std::int32_t>(cut));
   if (parameter.is_signed && bits == 64) return std::to_string(static_cast<std::int64_t>(cut));
   return cut < 1'000'000 ? std::to_string(cut) : fmt::format("0x{:x}", cut);

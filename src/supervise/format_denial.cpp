@@ -14,7 +14,6 @@ using supervise::escape;
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 std::string outcome(const Denial& denial) {
-  if (denial.let_through) return fmt::format("let through, would be {}", to_string(denial.action));
   if (denial.action.kind == ActionKind::errno_) {
     const std::string_view name = errno_name(denial.action.data);
     return name.empty() ? fmt::format("errno {}", denial.action.data) : std::string(name);
@@ -160,13 +159,25 @@ std::string format_denial_json(const Denial& denial) {
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
+std::string format_message_json(std::string_view text) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  put(writer, "event", "message");
+  put(writer, "text", text);
+  writer.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
 std::string format_counts(const std::vector<DenialCount>& counts) {
   std::uint64_t all = 0;
   for (const DenialCount& count : counts) all += count.times;
   if (all == counts.size()) return {};
-  std::string out = fmt::format("callgate: {} denials of {} kinds\n", all, counts.size());
+  std::string out = fmt::format("callgate: {} denials of {} {}\n", all, counts.size(),
+                                counts.size() == 1 ? "kind" : "kinds");
   for (const DenialCount& count : counts) {
-    out += fmt::format("  {:>8}x {}  [{}]\n", count.times, format_call(count.first),
+    out += fmt::format("  {:>8}x {}{}  [{}]\n", count.times,
+                       count.first.let_through ? "let through: " : "", format_call(count.first),
                        format_rule(count.first));
   }
   return out;

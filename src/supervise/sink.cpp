@@ -2,13 +2,10 @@
 // lines.
 #include "callgate/supervise/sink.h"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-
-#include "supervise/escape.h"
 
 namespace callgate {
 namespace {
@@ -35,8 +32,7 @@ class FdSink final : public DenialSink {
     write_all(out_.get(), json_ ? format_denial_json(denial) : format_denial(denial));
   }
   void message(const std::string& text) override {
-    write_all(out_.get(), json_ ? "{\"event\":\"message\",\"text\":\"" + supervise::escape(text) + "\"}\n"
-                                : "callgate: " + text + "\n");
+    write_all(out_.get(), json_ ? format_message_json(text) : "callgate: " + text + "\n");
   }
   void counts(const std::vector<DenialCount>& counts) override {
     write_all(out_.get(), json_ ? format_counts_json(counts) : format_counts(counts));

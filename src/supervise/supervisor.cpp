@@ -232,7 +232,7 @@ Denial Supervisor::describe(const SeccompData& data, pid_t thread,
   if (s_.confinement.policy) {
     const Policy& policy = *s_.confinement.policy;
     if (verdict.rule) denial.place = policy.rules[*verdict.rule].place;
-    denial.allow_line = allowing_line(policy, data);
+    denial.allow_line = allowing_line(policy, s_.confinement.arches, data);
   }
   return denial;
 }

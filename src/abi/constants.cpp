@@ -77,12 +77,18 @@ void add_term(std::string& text, std::string_view term) {
   text += term;
 }
 
+/// Permissions are written in octal, not by their nine names.
+std::uint64_t octal_bits(const ConstantSet& set) noexcept {
+  return set.name == "mode" || set.name == "mknod mode" ? 0777 : 0;
+}
+
 std::string format_flags(Arch arch, const ConstantSet& set, std::uint64_t value,
                          std::uint64_t width) {
   std::string text;
-  if (value == 0) text = exact_name(arch, set, 0, width);
+  const std::uint64_t octal = octal_bits(set);
+  if (value == 0) text = octal == 0 ? exact_name(arch, set, 0, width) : std::string_view();
   if (value == 0) return text.empty() ? "0" : text;
-  std::uint64_t rest = value;
+  std::uint64_t rest = value & ~octal;
   if (set.field_mask != 0) {
     const std::string_view name = exact_name(arch, set, value & set.field_mask, width);
     if (!name.empty()) {
@@ -94,7 +100,8 @@ std::string format_flags(Arch arch, const ConstantSet& set, std::uint64_t value,
     add_term(text, flag->name);
     rest &= ~flag->value;
   }
-  if (rest != 0) add_term(text, number_text(rest, set.name == "mode" ? 8 : 16));
+  rest |= value & octal;
+  if (rest != 0) add_term(text, number_text(rest, octal != 0 ? 8 : 16));
   return text;
 }
 

@@ -31,7 +31,7 @@ struct ConstantSet {
 /// Every constant name of a set on an ABI (all sets if null), for suggestions. Allocates.
 [[nodiscard]] std::vector<std::string_view> constant_names(Arch arch, const ConstantSet* set);
 /// A value as a person writes it: "O_RDWR|O_CLOEXEC", "AF_INET", "0x1000|PROT_READ", "-100".
-/// Unknown bits are shown as a number. `bits` is the width that counts.
+/// Unknown bits are shown as a number, permissions in octal. `bits` is the width that counts.
 [[nodiscard]] std::string format_value(Arch arch, const ConstantSet* set, std::uint64_t value,
                                        unsigned bits, bool is_signed);
 

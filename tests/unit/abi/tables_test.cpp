@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -227,6 +228,22 @@ TEST(Multiplexers, CarryTheirCalls) {
     for (const Syscall& call : syscalls(arch))
       EXPECT_EQ(call.multiplexes.empty(), call.name != "socketcall" && call.name != "ipc")
           << call.name;
+}
+
+/// The selectors against the constants of <linux/net.h> (SYS_CONNECT) and <linux/ipc.h> (SEMOP).
+TEST(Multiplexers, SelectAsTheHeadersSay) {
+  for (const std::string_view name : {"socketcall", "ipc"}) {
+    const Syscall* call = find_syscall(Arch::i386, name);
+    const Parameter* selector = find_parameter(*call, "call");
+    ASSERT_NE(selector->constants, nullptr);
+    for (const Multiplexed& carried : call->multiplexes) {
+      std::string constant(name == "socketcall" ? "SYS_" : "");
+      for (const char letter : carried.name)
+        constant += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+      EXPECT_EQ(find_constant(Arch::i386, *selector->constants, constant), carried.selector)
+          << constant;
+    }
+  }
 }
 
 TEST(Groups, HoldCallsOfSomeAbi) {

@@ -70,7 +70,7 @@ Call random_call(Rng& rng, bool with_32, const std::vector<Instruction>& code) {
 }
 
 /// In the child: tries cases from `first` on until one is accepted.
-[[noreturn]] void try_cases(const std::vector<Case>& cases, std::size_t first, Seen* seen) {
+void try_cases(const std::vector<Case>& cases, std::size_t first, Seen* seen) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const long pid = ::getpid();
@@ -83,7 +83,7 @@ Call random_call(Rng& rng, bool with_32, const std::vector<Instruction>& code) {
       seen[i].results[c] = result == pid ? let_through : result;
       seen[i].answered = c + 1;
     }
-    __builtin_trap();
+    test::die_without_calls();
   }
   ::_exit(0);
 }

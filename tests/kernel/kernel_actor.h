@@ -102,6 +102,6 @@ std::optional<int> try_wait(int process);
 /// True if the thread sleeps in that system call.
 bool sleeps_in(int process, int thread, std::uint64_t nr);
 /// A number of /proc/PID/task/TID/status, -1 if it is not there.
-long status_field(int process, int thread, const std::string& name);
+long status_field(int process, int thread, const std::string& name, int base = 10);
 
 }  // namespace callgate::test

@@ -285,11 +285,11 @@ bool sleeps_in(int process, int thread, std::uint64_t nr) {
          static_cast<std::int32_t>(nr);
 }
 
-long status_field(int process, int thread, const std::string& name) {
+long status_field(int process, int thread, const std::string& name, int base) {
   const std::string text = read_task_file(process, thread, "status");
   const std::size_t at = text.find("\n" + name + ":");
   return at == std::string::npos ? -1
-                                 : std::strtol(text.c_str() + at + name.size() + 2, nullptr, 10);
+                                 : std::strtol(text.c_str() + at + name.size() + 2, nullptr, base);
 }
 
 }  // namespace callgate::test

@@ -66,6 +66,10 @@ inline constexpr std::array<Probe, 22> probes = {{
 /// Those of them that a step makes as a probe (the others: prctl, seccomp, clone, execve).
 inline constexpr std::size_t probe_count = 18;
 
+/// Calls on a bad descriptor or address, which no filter speaks of: for strict mode.
+inline constexpr std::array<Probe, 6> strict_probes = {
+    {{false, 0}, {false, 1}, {false, 3}, {true, 3}, {true, 4}, {true, 15}}};
+
 /// Draws histories from a seed.
 class Generator {
  public:
@@ -84,6 +88,8 @@ class Generator {
       handle_sigsys(history);
     } else if (kind < 54) {
       part_threads(history);
+    } else if (kind < 58) {
+      be_strict(history);
     }
     const std::size_t length = history.steps.size() + 3 + below(26);
     while (history.steps.size() < length) history.steps.push_back(step());
@@ -162,6 +168,20 @@ class Generator {
                                .nr = uapi::set_mode_filter,
                                .flags = one_of(flags),
                                .argument = filter_argument(program())});
+    }
+  }
+
+  /// Strict mode, and calls of both ABIs.
+  void be_strict(History& history) {
+    history.steps.push_back(plain(Step::Kind::clone_thread));
+    for (std::size_t steps = 2 + below(4); steps > 0; --steps) {
+      if (chance(60)) history.steps.push_back(strict());
+      const Probe probe = one_of(strict_probes);
+      history.steps.push_back({.kind = Step::Kind::probe,
+                               .pick = pick(),
+                               .nr = probe.nr,
+                               .i386 = probe.i386,
+                               .args = {1000}});
     }
   }
 
@@ -367,7 +387,7 @@ class Generator {
     if (chance(60))
       step.args[0] = static_cast<std::uint64_t>(-static_cast<std::int64_t>(below(40)));
     if (chance(50)) step.args[1] = below(1000);
-    if (chance(40)) step.args = {0, 0, 1, 0, 0};
+    if (chance(40)) step.args = {0, chance(20) ? 1u : 0u, 1, 0, 0};
     if (chance(5)) step.args[2] = 2;
     step.args[3] = chance(10) ? 1 : 0;
     return step;

@@ -402,6 +402,7 @@ class Replay {
 
   std::int64_t probe_value(ThreadId id, const Step& step) const {
     const int process = pids_[model_.thread(id).process];
+    if (step.args[0] == 1000) return step.i386 && step.nr == 15 ? -EFAULT : -EBADF;
     if (step.i386) {
       if (step.nr == 20) return process;
       return step.nr == 64 ? getpid() : 0;
@@ -664,6 +665,10 @@ class Replay {
       compare("Seccomp", static_cast<long>(thread.mode));
       compare("Seccomp_filters", static_cast<long>(model_.stack(id).size()));
       compare("NoNewPrivs", thread.no_new_privs ? 1 : 0);
+      const bool admin =
+          (status_field(pids_[thread.process], tids_[id], "CapEff", 16) >> 21 & 1) != 0;
+      if (admin != thread.admin)
+        fail("thread " + std::to_string(id) + " in the end: the model is wrong on CAP_SYS_ADMIN");
       count("final state");
     }
   }

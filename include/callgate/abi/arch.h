@@ -34,18 +34,19 @@ struct Target {
 /// Facts about one ABI.
 struct ArchInfo {
   Arch arch;
-  std::string_view name;       ///< "x86_64"; the name in policies, as in libseccomp's arch tokens
-  std::string_view oci_name;   ///< "SCMP_ARCH_X86_64", as in the OCI runtime specification
-  std::string_view go_name;    ///< "amd64", as in Docker's includes.arches; empty if it has none
-  std::uint32_t audit;         ///< AUDIT_ARCH_* of <linux/audit.h>, seccomp_data.arch
-  std::uint8_t word_bits;      ///< width of a register that carries an argument: 32 or 64
-  std::uint32_t number_flag;   ///< bit set in every call number (x32: 0x40000000), else 0
-  Target target;               ///< of the kernel that serves this ABI
-  Arch native;                 ///< the 64-bit ABI beside which it runs; itself if native
+  std::string_view name;      ///< "x86_64"; the name in policies, as in libseccomp's arch tokens
+  std::string_view oci_name;  ///< "SCMP_ARCH_X86_64", as in the OCI runtime specification
+  std::string_view go_name;   ///< "amd64", as in Docker's includes.arches; empty if it has none
+  std::uint32_t audit;        ///< AUDIT_ARCH_* of <linux/audit.h>, seccomp_data.arch
+  std::uint8_t word_bits;     ///< width of a register that carries an argument: 32 or 64
+  std::uint32_t number_flag;  ///< bit set in every call number (x32: 0x40000000), else 0
+  Target target;              ///< of the kernel that serves this ABI
+  Arch native;                ///< the 64-bit ABI beside which it runs; itself if native
 };
 
 [[nodiscard]] const ArchInfo& arch_info(Arch arch) noexcept;
-/// By canonical, OCI or uname -m name ("x86_64", "SCMP_ARCH_X86", "i686", "arm64", "armv7l", "amd64").
+/// By canonical, OCI or uname -m name ("x86_64", "SCMP_ARCH_X86", "i686", "arm64", "armv7l",
+/// "amd64").
 [[nodiscard]] std::optional<Arch> find_arch(std::string_view name) noexcept;
 /// The ABI of the running program's kernel entry, as compiled.
 [[nodiscard]] Arch native_arch() noexcept;

@@ -8,8 +8,8 @@
 namespace callgate {
 
 struct Group {
-  std::string_view name;     ///< without the @
-  std::string_view summary;  ///< one line for people
+  std::string_view name;                    ///< without the @
+  std::string_view summary;                 ///< one line for people
   std::span<const std::string_view> calls;  ///< every form on any ABI, multiplexers included
 };
 

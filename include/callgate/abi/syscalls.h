@@ -26,20 +26,20 @@ struct ConstantSet;
 
 /// One parameter of one call on one ABI.
 struct Parameter {
-  std::string_view name;       ///< as in the manual page ("flags")
+  std::string_view name;  ///< as in the manual page ("flags")
   ParameterKind kind = ParameterKind::unknown;
   Placement placement = Placement::unknown;
-  std::uint8_t low = 0;        ///< index of the argument word, 0..5
-  std::uint8_t high = 0;       ///< for word_pair: index of the word with the high half
-  std::uint8_t bits = 0;       ///< what the entry code keeps: 16, 32 or 64
-  bool is_signed = false;      ///< compared as two's complement of `bits` bits
+  std::uint8_t low = 0;                    ///< index of the argument word, 0..5
+  std::uint8_t high = 0;                   ///< for word_pair: index of the word with the high half
+  std::uint8_t bits = 0;                   ///< what the entry code keeps: 16, 32 or 64
+  bool is_signed = false;                  ///< compared as two's complement of `bits` bits
   const ConstantSet* constants = nullptr;  ///< names of its values, if it takes any
 };
 
 /// A call that carries other calls, told apart by its first argument (socketcall, ipc).
 struct Multiplexed {
-  std::string_view name;  ///< the call it carries, "connect"; may have no number of its own
-  std::uint32_t selector; ///< value of the first argument
+  std::string_view name;   ///< the call it carries, "connect"; may have no number of its own
+  std::uint32_t selector;  ///< value of the first argument
 };
 
 /// One call of one ABI.

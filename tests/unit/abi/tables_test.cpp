@@ -81,12 +81,26 @@ TEST_P(EachArch, OnlyCallsThatNoKernelHasAreUnknown) {
     EXPECT_EQ(call.signature_known, !never.contains(call.name)) << call.name;
 }
 
-/// "__NR_name number" of a kernel header, names as they stand there.
+/// The release of the kernel headers of this machine.
+Release header_release() {
+  std::ifstream header("/usr/include/linux/version.h");
+  const std::regex define(R"(#define LINUX_VERSION_CODE (\d+))");
+  for (std::string line; std::getline(header, line);) {
+    std::smatch match;
+    if (!std::regex_match(line, match, define)) continue;
+    const unsigned long code = std::stoul(match[1]);
+    return {static_cast<std::uint16_t>(code >> 16), static_cast<std::uint16_t>(code >> 8 & 0xff)};
+  }
+  return {};
+}
+
+/// Every "__NR_name number" of a kernel header is in the tables, and of the tables the header has
+/// what its release has.
 void expect_header(const std::string& path, Arch arch, std::uint32_t flag) {
   std::ifstream header(path);
   if (!header) GTEST_SKIP() << path << " is not installed";
   const std::regex define(R"(#define __NR_(\w+) \(?(?:__X32_SYSCALL_BIT \+ )?(\d+)\)?)");
-  std::size_t seen = 0;
+  std::set<std::string> seen;
   for (std::string line; std::getline(header, line);) {
     std::smatch match;
     if (!std::regex_match(line, match, define)) continue;
@@ -94,9 +108,13 @@ void expect_header(const std::string& path, Arch arch, std::uint32_t flag) {
     const Syscall* call = find_syscall(arch, match[1].str());
     ASSERT_NE(call, nullptr) << path << ": " << match[1];
     EXPECT_EQ(call->number, number) << path << ": " << match[1];
-    ++seen;
+    seen.insert(match[1]);
   }
-  EXPECT_GT(seen, 300u) << path;
+  EXPECT_GT(seen.size(), 300u) << path;
+  for (const Syscall& call : syscalls(arch))
+    EXPECT_EQ(seen.contains(std::string(call.name)), call.since <= header_release())
+        << call.name << " since " << to_string(call.since) << ", headers of "
+        << to_string(header_release());
 }
 
 TEST(Headers, X8664) {

@@ -1,6 +1,7 @@
 // Tracers and core dumps, which histories leave out: each row is run on the running kernel and
 // asked of the model.
 #include <gtest/gtest.h>
+#if defined(__x86_64__)
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -8,7 +9,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +18,7 @@
 #include <fstream>
 #include <thread>
 
-#include "callgate/kernel/task_model.h"
+#include "kernel_running.h"
 
 namespace callgate {
 namespace {
@@ -26,12 +26,6 @@ namespace {
 constexpr std::uint32_t audit_x86_64 = 0xc000003e;
 constexpr long suspend_seccomp = 1 << 21;  // PTRACE_O_SUSPEND_SECCOMP
 constexpr auto get_filter_request = static_cast<__ptrace_request>(0x420c);
-
-KernelRelease running() {
-  utsname name{};
-  uname(&name);
-  return KernelRelease(parse_release(name.release).value_or(newest_release()));
-}
 
 /// `ret` for getpid(2), `other` for getppid(2), everything else is allowed.
 Program filter(std::uint32_t ret, std::uint32_t other = 0x7fff0000) {
@@ -104,7 +98,7 @@ struct Model {
     model.seccomp(thread, uapi::set_mode_filter, 0, UserFilter::of(program));
     model.set_tracer(thread, tracer);
   }
-  TaskModel model{running()};
+  TaskModel model{test::running_kernel()};
   ThreadId thread = model.start();
 };
 
@@ -205,7 +199,7 @@ TEST(KernelTracers, FiltersAreReadOldestFirst) {
     const long length = ptrace(get_filter_request, child.pid, index, nullptr);
     return length < 0 ? -errno : length;
   };
-  TaskModel model(running());
+  TaskModel model(test::running_kernel());
   const ThreadId tracer = model.start({.admin = true});
   const ThreadId target = model.start();
   if (read(0) == -EIO) GTEST_SKIP() << "no CONFIG_CHECKPOINT_RESTORE";
@@ -246,7 +240,7 @@ TEST(KernelTracers, CoreDumpsAreAttemptedWhereTheModelSaysSo) {
     }
     int status = 0;
     waitpid(pid, &status, 0);
-    TaskModel model(running());
+    TaskModel model(test::running_kernel());
     const ThreadId thread = model.start();
     if (row.second_thread) model.clone(thread, CloneKind::thread);
     model.prctl(thread, uapi::pr_set_no_new_privs, 1);
@@ -266,3 +260,7 @@ TEST(KernelTracers, CoreDumpsAreAttemptedWhereTheModelSaysSo) {
 
 }  // namespace
 }  // namespace callgate
+
+#else
+TEST(KernelTracers, NeedX86) { GTEST_SKIP() << "makes system calls of x86-64 and i386"; }
+#endif

@@ -308,6 +308,18 @@ TEST(Tracer, SuspendsFrom43WithCheckpointRestore) {
   }
 }
 
+/// The example at the head of task_model.h.
+TEST(TaskModel, TheExampleOfTheHeader) {
+  const Program program = always(0x00050001);
+  TaskModel model(KernelRelease({6, 12}));
+  const ThreadId main = model.start({.admin = false});
+  model.prctl(main, uapi::pr_set_no_new_privs, 1, std::uint64_t{0});
+  model.seccomp(main, uapi::set_mode_filter, uapi::flag_log, UserFilter::of(program));
+  const ThreadId child = model.clone(main, CloneKind::thread);
+  const KernelVerdict verdict = model.enter(child, {.nr = 1, .arch = 0xc000003e});
+  EXPECT_EQ(to_string(verdict), "returns -EPERM (filter 0), recorded");
+}
+
 TEST(Verdict, ReadsWell) {
   EXPECT_EQ(to_string(lone(newest, 0x00050001)), "returns -EPERM (filter 0)");
   EXPECT_EQ(to_string(lone(newest, 0x80000000)),

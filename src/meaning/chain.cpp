@@ -115,13 +115,13 @@ std::optional<Answer> ChainProof::ask(const Meeting& meeting, const Block& block
   Question question(comparison_.allowance(), groups, layer_.returns);
   std::optional<Answer> answer;
   try {
-    Runner runner(question.store, question.order, question.returns, program_.facts());
+    Runner runner(question.store, question.order, question.results, program_.facts());
     Diagram wanted = no;
     if (!block.ends.empty()) {
       runner.stop_at(block.ends);
       const Diagram test =
           ConditionDiagrams(conditions_, question.store, question.order).of(block.step.condition);
-      wanted = question.store.if_then_else(test, question.returns.terminal_of(block.step.ret),
+      wanted = question.store.if_then_else(test, question.results.of(block.step.ret),
                                            terminal(stop_base));
     } else {
       wanted = list_diagram(policy_.list(meeting.left), block.first_item, conditions_, question);
@@ -143,7 +143,7 @@ std::optional<Answer> ChainProof::ask(const Meeting& meeting, const Block& block
 /// A failed block may be a wrong hint or a wrong program: only the interpreters can tell.
 Answer ChainProof::search_witness(const Meeting& meeting, Question& question, Diagram wanted,
                                   Diagram found) const {
-  WitnessSearch search(question.store, question.order, question.returns, Violation::differing);
+  WitnessSearch search(question.store, question.order, layer_.returns, Violation::differing);
   for (std::uint32_t seed = 0; seed < witness_tries; ++seed) {
     std::optional<Assignment> point = search.find(yes, wanted, found, seed);
     if (!point) break;

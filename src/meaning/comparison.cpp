@@ -186,8 +186,50 @@ Answer Comparison::decide(const Meeting& meeting) {
   if (shortcut_ && std::holds_alternative<Equal>(shortcut_(meeting))) return Equal{};
   for (const auto& groups : orders_of(merged_groups(left_.related(), right_.related())))
     if (std::optional<Answer> answer = ask(meeting, groups)) return *answer;
+  if (left_.computes_returns() || right_.computes_returns())
+    for (const auto& groups : orders_of(merged_groups(left_.related(), right_.related())))
+      if (std::optional<Answer> answer = ask_bits(meeting, groups)) return *answer;
   if (fallback_) return fallback_(meeting);
   return Undecided{call_name(meeting.example.words[arch_word], meeting.example.words[number_word])};
+}
+
+/// The calls that a meeting is about, in the store of its question.
+Diagram Comparison::calls_of(const Meeting& meeting, Question& question) {
+  care_.clear();
+  Translator translator(layer_.store, layer_.order, question.store, question.order);
+  return translator.translate(where(left_root_, right_root_, meeting));
+}
+
+/// The values that violate, from all bits of both.
+Diagram Comparison::violating(MeaningStore& store, Bits left, Bits right) const {
+  if (violation_ == Violation::differing) return store.negation(equal_bits(store, left, right));
+  // The high halves as signed numbers, as precedence() reads them.
+  left[31] = store.negation(left[31]);
+  right[31] = store.negation(right[31]);
+  return greater(store, std::span(left).subspan(16), std::span(right).subspan(16), false);
+}
+
+/// The same by the bits of the return values. None if these do not fit either.
+std::optional<Answer> Comparison::ask_bits(const Meeting& meeting,
+                                           const std::vector<WordSet>& groups) {
+  Question question(allowance(), groups, layer_.returns);
+  std::optional<Answer> answer;
+  try {
+    Bits left{};
+    Bits right{};
+    for (unsigned bit = 0; bit < left.size(); ++bit) {
+      question.results.show_bit(bit);
+      left[bit] = left_.layer2(meeting.left, question);
+      right[bit] = right_.layer2(meeting.right, question);
+    }
+    const Diagram bad =
+        question.store.both(calls_of(meeting, question), violating(question.store, left, right));
+    answer = bad == no ? Answer{Equal{}}
+                       : confirmed(some_point(question.store, question.order, bad).data());
+  } catch (const DiagramOverflow&) {
+  }
+  spend(question.store.size());
+  return answer;
 }
 
 /// None if the diagrams do not fit.
@@ -199,10 +241,8 @@ std::optional<Answer> Comparison::ask(const Meeting& meeting, const std::vector<
     const Diagram right = right_.layer2(meeting.right, question);
     std::optional<Assignment> witness;
     if (left != right) {
-      care_.clear();
-      Translator translator(layer_.store, layer_.order, question.store, question.order);
-      const Diagram care = translator.translate(where(left_root_, right_root_, meeting));
-      WitnessSearch search(question.store, question.order, question.returns, violation_);
+      const Diagram care = calls_of(meeting, question);
+      WitnessSearch search(question.store, question.order, layer_.returns, violation_);
       witness = search.find(care, left, right);
     }
     answer = witness ? confirmed(witness->data()) : Answer{Equal{}};

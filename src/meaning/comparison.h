@@ -87,8 +87,12 @@ class Comparison {
   void collect(Diagram left, Diagram right);
   [[nodiscard]] Diagram where(Diagram left, Diagram right, const Meeting& meeting);
   [[nodiscard]] Answer decide(const Meeting& meeting);
+  [[nodiscard]] Diagram calls_of(const Meeting& meeting, Question& question);
+  [[nodiscard]] Diagram violating(MeaningStore& store, Bits left, Bits right) const;
   [[nodiscard]] std::optional<Answer> ask(const Meeting& meeting,
                                           const std::vector<WordSet>& groups);
+  [[nodiscard]] std::optional<Answer> ask_bits(const Meeting& meeting,
+                                               const std::vector<WordSet>& groups);
 
   FirstLayer& layer_;
   Side& left_;

@@ -14,25 +14,31 @@ std::size_t first_layer_limit(const ProofBudget& budget) noexcept {
   return std::min(budget.nodes_in_all, budget.nodes_per_call * 10);
 }
 
+/// Both terminals stand for something that is still to be decided.
+bool is_open(const Meeting& meeting) noexcept {
+  return !ReturnTable::is_return(meeting.left) && !ReturnTable::is_return(meeting.right);
+}
+
 Answer compare_programs(const Program& left, const Program& right, Violation violation,
                         const ProofBudget& budget) {
   if (left == right) return Equal{};
   FirstLayer layer(first_layer_limit(budget));
   ProgramSide left_side(left, layer);
   ProgramSide right_side(right, layer);
-  return Comparison(layer, left_side, right_side, violation, budget).run();
-}
-
-/// Both terminals stand for something that is still to be decided.
-bool is_chain(const Meeting& meeting) noexcept {
-  return !ReturnTable::is_return(meeting.left) && !ReturnTable::is_return(meeting.right);
+  Comparison comparison(layer, left_side, right_side, violation, budget);
+  comparison.set_fallback([&](const Meeting& meeting) -> Answer {
+    if (is_open(meeting) && left_side.goes_on_like(meeting.left, right_side, meeting.right))
+      return Equal{};
+    return undecided(meeting);
+  });
+  return comparison.run();
 }
 
 /// Proves a meeting by the hints for its calls.
 Answer prove_by_hints(ChainProof& chains, const Comparison& comparison, const Meeting& meeting,
                       std::span<const ChainHint> hints) {
   for (const ChainHint& hint : hints) {
-    if (!is_chain(meeting) || hint.entries.empty() ||
+    if (!is_open(meeting) || hint.entries.empty() ||
         !comparison.is_at(meeting, arch_info(hint.arch).audit, hint.number))
       continue;
     Answer attempt = chains.prove(meeting, hint);
@@ -77,7 +83,7 @@ Answer prove(const Policy& policy, std::span<const Arch> arches, const Program& 
   comparison.set_shortcut(
       [&](const Meeting& meeting) { return prove_by_hints(chains, comparison, meeting, hints); });
   comparison.set_fallback([&](const Meeting& meeting) -> Answer {
-    return is_chain(meeting) ? chains.prove(meeting) : undecided(meeting);
+    return is_open(meeting) ? chains.prove(meeting) : undecided(meeting);
   });
   return comparison.run();
 }
@@ -94,7 +100,7 @@ Answer equal(const Policy& left, const Policy& right, std::span<const Arch> arch
   PolicySide right_side(right, arches, conditions, layer);
   Comparison comparison(layer, left_side, right_side, Violation::differing, budget);
   comparison.set_fallback([&](const Meeting& meeting) -> Answer {
-    if (!is_chain(meeting)) return undecided(meeting);
+    if (!is_open(meeting)) return undecided(meeting);
     return compare_remainders(left_side.list(meeting.left), right_side.list(meeting.right),
                               conditions, layer, comparison, meeting);
   });

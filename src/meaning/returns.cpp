@@ -1,7 +1,6 @@
 #include "meaning/returns.h"
 
 #include "callgate/abi/action.h"
-#include "callgate/meaning/proof.h"
 
 namespace callgate {
 

@@ -1,9 +1,11 @@
 // Return values as terminals of diagrams.
 #pragma once
 
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "callgate/meaning/proof.h"
 #include "meaning/bits.h"
 
 namespace callgate::meaning {
@@ -29,6 +31,27 @@ class ReturnTable {
  private:
   std::vector<std::uint32_t> values_;
   std::unordered_map<std::uint32_t, std::uint32_t> numbers_;  ///< never iterated
+};
+
+/// How return values stand in a diagram: as terminals of a table, or as one bit of them. A value
+/// that is computed from data may have more terminals than fit; its bits have two.
+class Results {
+ public:
+  explicit Results(ReturnTable& table) : table_(&table) {}
+  /// From now on, bit `bit` of the normalised value, as yes or no.
+  void show_bit(unsigned bit) noexcept { bit_ = bit; }
+  [[nodiscard]] std::optional<unsigned> bit() const noexcept { return bit_; }
+  [[nodiscard]] Diagram of(std::uint32_t ret) const {
+    return bit_ ? constant((normalise(ret) >> *bit_ & 1) != 0) : table_->terminal_of(ret);
+  }
+  /// The same for a terminal of the table.
+  [[nodiscard]] Diagram of_terminal(Diagram terminal) const {
+    return bit_ ? of(table_->value(terminal)) : terminal;
+  }
+
+ private:
+  ReturnTable* table_;
+  std::optional<unsigned> bit_;
 };
 
 /// normalise(), bit by bit.

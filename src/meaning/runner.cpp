@@ -38,11 +38,11 @@ Diagram Translator::translate(Diagram diagram) {
   return result;
 }
 
-Runner::Runner(MeaningStore& store, const WordOrder& order, ReturnTable& returns,
+Runner::Runner(MeaningStore& store, const WordOrder& order, Results results,
                const ProgramFacts& facts)
     : store_(store),
       order_(order),
-      returns_(returns),
+      results_(results),
       facts_(facts),
       stops_(facts.program().size()),
       point_index_(first_table),
@@ -116,6 +116,17 @@ std::uint32_t Runner::entry_of(std::uint32_t pc, const State& state) {
   points_.push_back({point});
   point_index_[slot] = static_cast<std::uint32_t>(points_.size());
   return point_index_[slot] - 1;
+}
+
+bool Runner::holds_same(const State& state, const Runner& other,
+                        const State& others) const noexcept {
+  for (std::size_t i = 0; i < state.registers.size(); ++i) {
+    const WordId a = state.registers[i];
+    const WordId b = others.registers[i];
+    const bool is_input = a <= input_words || b <= input_words;
+    if (is_input ? a != b : words_[a] != other.words_[b]) return false;
+  }
+  return true;
 }
 
 State Runner::adopt(const Runner& other, const State& state) {
@@ -196,9 +207,13 @@ Runner::Step Runner::advance(Point point) {
     if (suspends_ && computes_with_arguments(point))
       return {.result = terminal(suspension_base + entry_of(point.pc, point.state))};
     const Instruction& instruction = code[point.pc];
-    if (instruction.code == op::ret_k) return {.result = returns_.terminal_of(instruction.k)};
-    if (instruction.code == op::ret_a)
-      return {.result = spread(normalised_bits(store_, bits_of(point.state.registers[0])))};
+    if (instruction.code == op::ret_k) return {.result = results_.of(instruction.k)};
+    if (instruction.code == op::ret_a) {
+      const WordId a = point.state.registers[0];
+      if (suspends_ && !constant_of(bits_of(a)))
+        return {.result = terminal(suspension_base + entry_of(point.pc, point.state))};
+      return {.result = returned(a)};
+    }
     if (instruction.code == op::ja) {
       point.pc += instruction.k;
     } else if (op::is_conditional(instruction.code)) {
@@ -231,7 +246,7 @@ Runner::Step Runner::branch(const Point& point) {
 Runner::Step Runner::divide_by_x(const Point& point) {
   const Diagram is_zero = equal_bits(store_, bits_of(point.state.registers[1]), constant_bits(0));
   if (is_zero == no) return {};
-  const Diagram killed = returns_.terminal_of(0);
+  const Diagram killed = results_.of(0);
   if (is_zero == yes) return {.ends = true, .result = killed};
   Point next = point;
   execute(facts_.program().instructions()[point.pc], next.state);
@@ -307,9 +322,14 @@ WordId Runner::compute(const Instruction& instruction, const State& state) {
   }
 }
 
+Diagram Runner::returned(WordId a) {
+  const Bits ret = normalised_bits(store_, bits_of(a));
+  return results_.bit() ? ret[*results_.bit()] : spread(ret);
+}
+
 /// Shannon expansion of a whole vector into one diagram of return values.
 Diagram Runner::spread(const Bits& ret) {
-  if (const auto value = constant_of(ret)) return returns_.terminal_of(*value);
+  if (const auto value = constant_of(ret)) return results_.of(*value);
   const WordId id = intern(ret);
   if (const auto known = spread_.find(id); known != spread_.end()) return known->second;
   std::uint32_t top = terminal_flag;

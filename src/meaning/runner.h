@@ -35,10 +35,10 @@ struct Point {
 /// Runs one program in one store. The store, the order, the table and the facts must outlive it.
 class Runner {
  public:
-  Runner(MeaningStore& store, const WordOrder& order, ReturnTable& returns,
-         const ProgramFacts& facts);
+  Runner(MeaningStore& store, const WordOrder& order, Results results, const ProgramFacts& facts);
 
-  /// Stop where the program first computes with a word other than arch and nr: the terminal
+  /// Stop where the program first computes with a word other than arch and nr, or returns what it
+  /// computed: the terminal
   /// suspension_base + i stands for `points()[i]`.
   void suspend_at_arguments() noexcept { suspends_ = true; }
   /// Stop on arriving at an instruction: stop_base + i stands for the i-th of them.
@@ -49,6 +49,9 @@ class Runner {
   [[nodiscard]] const Point& suspension(Diagram terminal) const noexcept {
     return points_[terminal_value(terminal) - suspension_base].point;
   }
+  /// True if the registers hold the same in both runners, which share a store and an order.
+  [[nodiscard]] bool holds_same(const State& state, const Runner& other,
+                                const State& others) const noexcept;
   /// A state of another runner of the same program, in the words of this one.
   [[nodiscard]] State adopt(const Runner& other, const State& state);
 
@@ -79,6 +82,7 @@ class Runner {
   [[nodiscard]] Step advance(Point point);
   [[nodiscard]] Step branch(const Point& point);
   [[nodiscard]] bool computes_with_arguments(const Point& point) const noexcept;
+  [[nodiscard]] Diagram returned(WordId a);
   [[nodiscard]] Diagram test_of(const Instruction& instruction, const Bits& a, const Bits& b);
   [[nodiscard]] Step divide_by_x(const Point& point);
   void execute(const Instruction& instruction, State& state);
@@ -92,7 +96,7 @@ class Runner {
 
   MeaningStore& store_;
   const WordOrder& order_;
-  ReturnTable& returns_;
+  Results results_;
   const ProgramFacts& facts_;
   bool suspends_ = false;
   std::uint32_t floor_ = 0;           ///< where the run began; stops lie past it

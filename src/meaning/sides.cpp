@@ -1,22 +1,41 @@
 #include "meaning/sides.h"
 
+#include <algorithm>
+
+#include "bpf/opcode.h"
 #include "callgate/bpf/emulate.h"
 #include "callgate/policy/evaluate.h"
+#include "meaning/same_code.h"
 
 namespace callgate::meaning {
 
 ProgramSide::ProgramSide(const Program& program, FirstLayer& layer)
-    : program_(program), facts_(program), first_(layer.store, layer.order, layer.returns, facts_) {
+    : program_(program),
+      facts_(program),
+      first_(layer.store, layer.order, Results(layer.returns), facts_) {
   first_.suspend_at_arguments();
 }
 
 Diagram ProgramSide::layer1() { return layer1_from(0); }
 
 Diagram ProgramSide::layer2(Diagram terminal, Question& question) {
-  if (ReturnTable::is_return(terminal)) return terminal;
-  Runner runner(question.store, question.order, question.returns, facts_);
+  if (ReturnTable::is_return(terminal)) return question.results.of_terminal(terminal);
+  Runner runner(question.store, question.order, question.results, facts_);
   const Point& point = first_.suspension(terminal);
   return runner.run({point.pc, runner.adopt(first_, point.state)});
+}
+
+bool ProgramSide::computes_returns() const {
+  const auto code = program_.instructions();
+  return std::any_of(code.begin(), code.end(),
+                     [](const Instruction& one) { return one.code == opcode::ret_a; });
+}
+
+bool ProgramSide::goes_on_like(Diagram terminal, const ProgramSide& other, Diagram others) const {
+  const Point& mine = first_.suspension(terminal);
+  const Point& theirs = other.first_.suspension(others);
+  return first_.holds_same(mine.state, other.first_, theirs.state) &&
+         same_code(program_, mine.pc, other.program_, theirs.pc);
 }
 
 std::uint32_t ProgramSide::at(const SeccompData& data) const {
@@ -44,7 +63,7 @@ Diagram PolicySide::layer1() {
 }
 
 Diagram PolicySide::layer2(Diagram terminal, Question& question) {
-  if (ReturnTable::is_return(terminal)) return terminal;
+  if (ReturnTable::is_return(terminal)) return question.results.of_terminal(terminal);
   return list_diagram(list(terminal), 0, conditions_, question);
 }
 
@@ -55,10 +74,10 @@ std::uint32_t PolicySide::at(const SeccompData& data) const {
 Diagram list_diagram(const DecisionList& list, std::size_t begin, const ConditionTable& conditions,
                      Question& question) {
   ConditionDiagrams diagrams(conditions, question.store, question.order);
-  Diagram result = question.returns.terminal_of(list.rest.action.ret());
+  Diagram result = question.results.of(list.rest.action.ret());
   for (std::size_t i = list.items.size(); i-- > begin;) {
     const ListItem& item = list.items[i];
-    const Diagram then = question.returns.terminal_of(item.ret);
+    const Diagram then = question.results.of(item.ret);
     result = question.store.if_then_else(diagrams.of(item.condition), then, result);
   }
   return result;

@@ -22,10 +22,10 @@ struct FirstLayer {
 /// One question of layer 2: a store with an order of its own.
 struct Question {
   Question(std::size_t limit, const std::vector<WordSet>& groups, ReturnTable& table)
-      : store(limit), order(groups), returns(table) {}
+      : store(limit), order(groups), results(table) {}
   MeaningStore store;
   WordOrder order;
-  ReturnTable& returns;
+  Results results;
 };
 
 class Side {
@@ -41,6 +41,8 @@ class Side {
   [[nodiscard]] virtual Diagram layer2(Diagram terminal, Question& question) = 0;
   /// Sets of words that are computed with together.
   [[nodiscard]] virtual const std::vector<WordSet>& related() const = 0;
+  /// True if some return value is computed and not a constant.
+  [[nodiscard]] virtual bool computes_returns() const = 0;
   /// The normalised return value for one call, by the interpreter and not by diagrams.
   [[nodiscard]] virtual std::uint32_t at(const SeccompData& data) const = 0;
 };
@@ -51,12 +53,16 @@ class ProgramSide final : public Side {
   [[nodiscard]] Diagram layer1() override;
   [[nodiscard]] Diagram layer2(Diagram terminal, Question& question) override;
   [[nodiscard]] const std::vector<WordSet>& related() const override { return facts_.related(); }
+  [[nodiscard]] bool computes_returns() const override;
   [[nodiscard]] std::uint32_t at(const SeccompData& data) const override;
 
   [[nodiscard]] const ProgramFacts& facts() const noexcept { return facts_; }
   /// Layer 1 from some instruction, whatever the registers hold; nothing may be read there that was
   /// not written.
   [[nodiscard]] Diagram layer1_from(std::uint32_t pc) { return first_.run({.pc = pc}); }
+  /// True if two suspensions, of this program and of another of the same layer, go on alike: the
+  /// same instructions and the same registers.
+  [[nodiscard]] bool goes_on_like(Diagram terminal, const ProgramSide& other, Diagram others) const;
   /// The instruction at which a terminal of layer 1 suspends it.
   [[nodiscard]] std::uint32_t suspended_at(Diagram terminal) const noexcept {
     return first_.suspension(terminal).pc;
@@ -75,6 +81,7 @@ class PolicySide final : public Side {
   [[nodiscard]] Diagram layer1() override;
   [[nodiscard]] Diagram layer2(Diagram terminal, Question& question) override;
   [[nodiscard]] const std::vector<WordSet>& related() const override { return related_; }
+  [[nodiscard]] bool computes_returns() const override { return false; }
   [[nodiscard]] std::uint32_t at(const SeccompData& data) const override;
 
   [[nodiscard]] const DecisionList& list(Diagram terminal) const noexcept {

@@ -73,6 +73,17 @@ Assignment assignment_of(const SeccompData& data) noexcept {
   return point;
 }
 
+Assignment some_point(const MeaningStore& store, const WordOrder& order, Diagram diagram) noexcept {
+  Assignment point;
+  while (!is_terminal(diagram)) {
+    const std::uint32_t level = store.level(diagram);
+    const bool bit = store.cofactor(diagram, level, false) == no;
+    if (bit) point.set(order.word_of(level), order.bit_of(level));
+    diagram = store.cofactor(diagram, level, bit);
+  }
+  return point;
+}
+
 Diagram value_at(const MeaningStore& store, const WordOrder& order, Diagram diagram,
                  const Assignment& point) noexcept {
   while (!is_terminal(diagram)) {

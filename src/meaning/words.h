@@ -70,6 +70,10 @@ struct Assignment {
 /// The words of a call.
 [[nodiscard]] Assignment assignment_of(const SeccompData& data) noexcept;
 
+/// A point at which a Boolean diagram, which is not `no`, holds.
+[[nodiscard]] Assignment some_point(const MeaningStore& store, const WordOrder& order,
+                                    Diagram diagram) noexcept;
+
 /// The terminal that a diagram has at a point.
 [[nodiscard]] Diagram value_at(const MeaningStore& store, const WordOrder& order, Diagram diagram,
                                const Assignment& point) noexcept;

@@ -88,9 +88,7 @@ std::vector<Masked> set_of(const WordTest& test) {
   return {};
 }
 
-bool sets_meet(const WordTest& a, const WordTest& b) {
-  const std::vector<Masked> left = set_of(a);
-  const std::vector<Masked> right = set_of(b);
+bool sets_meet(const std::vector<Masked>& left, const std::vector<Masked>& right) {
   return std::any_of(left.begin(), left.end(), [&](const Masked& l) {
     return std::any_of(right.begin(), right.end(),
                        [&](const Masked& r) { return oci::intersect(l, r); });
@@ -105,12 +103,19 @@ bool can_hold(const Tests& tests) {
                       [](const WordTest& test) { return set_of(test).empty(); });
 }
 
-bool can_both_hold(const Tests& a, const Tests& b) {
-  if (!can_hold(a) || !can_hold(b)) return false;
-  for (const WordTest& left : a) {
-    for (const WordTest& right : b) {
-      if (left.arg.index == right.arg.index && !sets_meet(left, right)) return false;
-    }
+/// For each word, what a conjunction lets it be; empty for a word that it does not test.
+using WordSets = std::array<std::vector<Masked>, 6>;
+
+WordSets sets_of(const Tests& tests) {
+  WordSets sets;
+  for (const WordTest& test : tests) sets[test.arg.index] = set_of(test);
+  return sets;
+}
+
+/// Both conjunctions must be able to hold.
+bool can_both_hold(const WordSets& a, const WordSets& b) {
+  for (std::size_t word = 0; word < a.size(); ++word) {
+    if (!a[word].empty() && !b[word].empty() && !sets_meet(a[word], b[word])) return false;
   }
   return true;
 }
@@ -175,7 +180,7 @@ class Importer {
  private:
   /// A conditional rule of one call, for the question whether rules of different actions meet.
   struct Use {
-    Tests tests;
+    WordSets sets;
     Action action;
     oci::Span span;
   };
@@ -293,8 +298,8 @@ void Importer::use(Arch arch, std::uint32_t number, const SectionRule& rule, con
   const CallKey key{arch, number};
   if (tests.empty()) {
     decided_.insert(key);
-  } else {
-    uses_[key].push_back({tests, rule.action, rule.rule->span});
+  } else if (can_hold(tests)) {
+    uses_[key].push_back({sets_of(tests), rule.action, rule.rule->span});
   }
 }
 
@@ -408,7 +413,7 @@ void Importer::check_overlaps() {
       const auto clash = std::find_if(uses.begin(), uses.begin() + static_cast<std::ptrdiff_t>(i),
                                       [&](const Use& earlier) {
                                         return earlier.action != uses[i].action &&
-                                               can_both_hold(earlier.tests, uses[i].tests);
+                                               can_both_hold(earlier.sets, uses[i].sets);
                                       });
       if (clash == uses.begin() + static_cast<std::ptrdiff_t>(i)) continue;
       const Syscall* call = find_syscall(key.first, key.second);

@@ -200,13 +200,19 @@ Diagram Comparison::calls_of(const Meeting& meeting, Question& question) {
   return translator.translate(where(left_root_, right_root_, meeting));
 }
 
-/// The values that violate, from all bits of both.
-Diagram Comparison::violating(MeaningStore& store, Bits left, Bits right) const {
-  if (violation_ == Violation::differing) return store.negation(equal_bits(store, left, right));
+/// Some set of calls of `care` that violate, from all bits of both; `no` if none does.
+Diagram Comparison::violating(MeaningStore& store, Diagram care, Bits left, Bits right) const {
+  if (violation_ == Violation::differing) {
+    Diagram bad = no;
+    for (unsigned bit = 0; bit < left.size() && bad == no; ++bit)
+      bad = store.both(care, store.differ(left[bit], right[bit]));
+    return bad;
+  }
   // The high halves as signed numbers, as precedence() reads them.
   left[31] = store.negation(left[31]);
   right[31] = store.negation(right[31]);
-  return greater(store, std::span(left).subspan(16), std::span(right).subspan(16), false);
+  return store.both(
+      care, greater(store, std::span(left).subspan(16), std::span(right).subspan(16), false));
 }
 
 /// The same by the bits of the return values. None if these do not fit either.
@@ -222,8 +228,7 @@ std::optional<Answer> Comparison::ask_bits(const Meeting& meeting,
       left[bit] = left_.layer2(meeting.left, question);
       right[bit] = right_.layer2(meeting.right, question);
     }
-    const Diagram bad =
-        question.store.both(calls_of(meeting, question), violating(question.store, left, right));
+    const Diagram bad = violating(question.store, calls_of(meeting, question), left, right);
     answer = bad == no ? Answer{Equal{}}
                        : confirmed(some_point(question.store, question.order, bad).data());
   } catch (const DiagramOverflow&) {

@@ -88,7 +88,7 @@ class Comparison {
   [[nodiscard]] Diagram where(Diagram left, Diagram right, const Meeting& meeting);
   [[nodiscard]] Answer decide(const Meeting& meeting);
   [[nodiscard]] Diagram calls_of(const Meeting& meeting, Question& question);
-  [[nodiscard]] Diagram violating(MeaningStore& store, Bits left, Bits right) const;
+  [[nodiscard]] Diagram violating(MeaningStore& store, Diagram care, Bits left, Bits right) const;
   [[nodiscard]] std::optional<Answer> ask(const Meeting& meeting,
                                           const std::vector<WordSet>& groups);
   [[nodiscard]] std::optional<Answer> ask_bits(const Meeting& meeting,

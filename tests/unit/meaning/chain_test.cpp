@@ -146,6 +146,22 @@ TEST_P(Named, WholeDiagramsExplode) {
   EXPECT_TRUE(is_undecided(equal(one, other)));
 }
 
+/// What differs elsewhere is found although the chain itself passes the budget.
+TEST_P(Named, EqualCodeIsEqual) {
+  const Program program = GetParam().second(7).lower().program;
+  std::vector<Instruction> code(program.instructions().begin(), program.instructions().end());
+  code.insert(code.begin(), {op::ldx_constant, 0, 0, 5});
+  const auto moved = Program::verify(code);
+  ASSERT_TRUE(moved);
+  EXPECT_TRUE(is_equal(equal(program, *moved)));
+  code[5].k = ret_eperm;  // every other call
+  const auto other = Program::verify(std::move(code));
+  ASSERT_TRUE(other);
+  const Answer answer = equal(program, *other);
+  ASSERT_TRUE(is_different(answer));
+  EXPECT_NE(std::get<Differs>(answer).witness.nr, ioctl_number);
+}
+
 TEST_P(Named, EqualPoliciesPastTheBudget) {
   const Chain chain = GetParam().second(7);
   Policy other = chain.policy;

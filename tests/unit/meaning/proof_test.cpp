@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "callgate/meaning/provenance.h"
 #include "programs.h"
 
 namespace callgate::test {
@@ -149,23 +150,63 @@ TEST(Equal, Arg0IsArg1) {
 }
 
 TEST(Equal, ByteOrderDecidesWhichHalfIsWhich) {
-  Builder little;
-  little.load(16).add(op::ret_a);
-  Builder big;
-  big.load(20).add(op::ret_a);
-  const auto first = [](const Builder& b, ByteOrder order) {
-    Builder copy = b;
-    return copy.build({.byte_order = order});
-  };
   const auto narrow = [](std::uint32_t offset, ByteOrder order) {
     Builder b;
     const auto kill = b.label();
     b.load(offset).jump(op::jeq_k, 7, Builder::next, kill).ret(ret_allow);
     return b.place(kill).ret(ret_kill).build({.byte_order = order});
   };
-  (void)first;
   EXPECT_TRUE(is_equal(equal(narrow(16, ByteOrder::little), narrow(20, ByteOrder::big))));
   EXPECT_TRUE(is_different(equal(narrow(16, ByteOrder::little), narrow(16, ByteOrder::big))));
+}
+
+/// The call's number against the low half of arg0: what layer 1 leaves in X depends on nr.
+Program number_is_argument(bool by_subtraction, std::uint32_t offset) {
+  Builder b;
+  const auto kill = b.label();
+  b.load(offset_nr).add(op::tax).load(offset);
+  if (by_subtraction)
+    b.add(op::sub_x).jump(op::jeq_k, 0, Builder::next, kill);
+  else
+    b.jump(op::jeq_x, 0, Builder::next, kill);
+  return b.ret(ret_allow).place(kill).ret(ret_kill).build();
+}
+
+TEST(Equal, StateThatDependsOnTheNumber) {
+  const std::uint32_t low = offset_low(0);
+  EXPECT_TRUE(is_equal(equal(number_is_argument(false, low), number_is_argument(true, low))));
+  EXPECT_TRUE(is_different(
+      equal(number_is_argument(false, low), number_is_argument(true, offset_high(0)))));
+}
+
+/// Returns what it finds in a word, perhaps by way of scratch memory.
+Program returns_word(std::uint32_t offset, bool by_memory, std::uint32_t kind = 0) {
+  Builder b;
+  b.load(offset);
+  if (kind != 0) b.add(op::and_k, 0xffff).add(op::or_k, kind);
+  if (by_memory) b.add(op::st, 3).add(op::neg).add(op::ldx_scratch, 3).add(op::txa);
+  return b.add(op::ret_a).build();
+}
+
+TEST(Equal, AnyValueMayBeReturned) {
+  const std::uint32_t low = offset_low(2);
+  EXPECT_TRUE(is_equal(equal(returns_word(low, false), returns_word(low, true))));
+  EXPECT_TRUE(is_equal(equal(returns_word(offset_nr, false), returns_word(offset_nr, true))));
+  EXPECT_TRUE(is_different(equal(returns_word(low, false), returns_word(offset_high(2), true))));
+  // The data of ALLOW does not count, that of TRACE does.
+  EXPECT_TRUE(is_equal(
+      equal(returns_word(low, false, ret_allow), returns_word(offset_low(3), false, ret_allow))));
+  EXPECT_TRUE(is_different(
+      equal(returns_word(low, false, 0x7ff00000), returns_word(offset_low(3), false, 0x7ff00000))));
+}
+
+TEST(Stricter, ComputedValues) {
+  const std::uint32_t low = offset_low(2);
+  Builder kills;
+  const Program kill_all = kills.ret(ret_kill).build();
+  EXPECT_TRUE(is_equal(stricter(kill_all, returns_word(low, false))));
+  EXPECT_TRUE(is_different(stricter(returns_word(low, false), kill_all)));
+  EXPECT_TRUE(is_equal(stricter(returns_word(low, false), returns_word(low, true))));
 }
 
 TEST(Stricter, FollowsTheKernelsOrder) {
@@ -200,6 +241,30 @@ TEST(Equal, NormalisesWhatReturnsFromA) {
   EXPECT_TRUE(is_equal(equal(masked(0xff, ret_allow), masked(0, ret_allow))));
   EXPECT_TRUE(is_different(equal(masked(0xff, 0x50000), masked(0x7f, 0x50000))));
   EXPECT_TRUE(is_equal(equal(masked(0xffff, 0x50000), masked(0xffff, 0x50000))));
+}
+
+TEST(Explain, RuleFromTheMeaningPathFromTheEmulator) {
+  const SeccompData getpid{.nr = 39, .arch = audit_x86_64};
+  const Explanation allowed = explain(getpid_policy(), native, getpid_only(), getpid);
+  EXPECT_EQ(allowed.verdict, (Verdict{allow, Verdict::Source::rule, 0}));
+  EXPECT_EQ(allowed.trace.path, (std::vector<std::uint16_t>{0, 1, 2, 3, 4}));
+  EXPECT_TRUE(allowed.agrees);
+  const Explanation killed =
+      explain(getpid_policy(), native, getpid_only(), {.nr = 40, .arch = audit_x86_64});
+  EXPECT_EQ(killed.verdict.source, Verdict::Source::otherwise);
+  EXPECT_TRUE(killed.agrees);
+  EXPECT_FALSE(explain(getpid_policy(), native, getpid_only(40), getpid).agrees);
+}
+
+TEST(Budget, TooSmallIsUndecidedAndNamesTheCall) {
+  Policy policy = getpid_policy();
+  policy.rules[0].condition = test_of(word(0), Relation::eq, 0x1'0000'0002);
+  const Answer answer = prove(policy, native, getpid_only(), {}, {.nodes_per_call = 3});
+  ASSERT_TRUE(is_undecided(answer));
+  EXPECT_EQ(std::get<Undecided>(answer).call, "every call");
+  const Answer one = prove(policy, native, getpid_only(), {}, {.nodes_per_call = 60});
+  ASSERT_TRUE(is_undecided(one));
+  EXPECT_EQ(std::get<Undecided>(one).call, "x86_64 getpid");
 }
 
 }  // namespace

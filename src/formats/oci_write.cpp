@@ -28,6 +28,7 @@ using oci::Masked;
 using oci::Region;
 
 constexpr std::uint64_t all_bits = ~std::uint64_t{0};
+constexpr Action enosys = deny(38);
 constexpr std::uint16_t last_errno = 4094;  // of libseccomp
 
 std::string_view action_word(ActionKind kind) {
@@ -139,6 +140,10 @@ class Writer {
   [[nodiscard]] const oci::Regions& regions(Arch arch);
   void add_rule(Action action, const std::vector<OutTest>& tests, const std::string& name);
   bool add_as_it_stands(const std::vector<Region>& parts, const std::string& name);
+  [[nodiscard]] bool has_stub() const;
+  [[nodiscard]] bool is_enosys(Arch arch, const Syscall& call);
+  void find_stub();
+  [[nodiscard]] bool answered_by_stub(std::string_view name);
   void add_anchors();
   [[nodiscard]] std::string json() const;
 
@@ -158,6 +163,7 @@ class Writer {
   std::map<Arch, oci::Regions> regions_;
   std::set<std::string> refused_;  ///< names that were narrowed to a denial
   std::vector<OutRule> rules_;
+  std::map<Arch, const Syscall*> last_named_;  ///< past it runc's stub answers
   std::set<std::string> whole_;    ///< names whose conditions are written as they stand
   std::map<std::pair<std::uint32_t, std::vector<OutTest>>, std::size_t> index_;  ///< -> rule
   std::vector<Diagnostic> diagnostics_;
@@ -235,6 +241,7 @@ Result<void> Writer::add_call(const std::string& name) {
     add_rule(deny(1), {}, name);
     return {};
   }
+  if (answered_by_stub(name)) return {};
   for (const Arch arch : options_.arches) {
     const Syscall* call = known(arch, name);
     if (call == nullptr) continue;
@@ -255,22 +262,52 @@ Result<void> Writer::add_call(const std::string& name) {
   return {};
 }
 
-/// runc answers ENOSYS for numbers past the largest that a profile names, calls that it knows
-/// included. A rule with the default action changes nothing else: it names the last one.
-void Writer::add_anchors() {
-  if (options_.reader.runtime != OciRuntime::runc || !denies(default_.kind)) return;
-  OutRule anchors{default_, {}, {}};
+bool Writer::has_stub() const {
+  return options_.reader.runtime == OciRuntime::runc && denies(default_.kind);
+}
+
+bool Writer::is_enosys(Arch arch, const Syscall& call) {
+  const auto parts = regions(arch).of(call);
+  return parts && parts->size() == 1 && parts->front().action == enosys;
+}
+
+/// runc answers ENOSYS for numbers past the largest that a profile names. So the last call of an ABI
+/// with another answer must be named, and those past it need not be.
+void Writer::find_stub() {
+  if (!has_stub()) return;
   for (const Arch arch : options_.arches) {
     const auto calls = syscalls(arch);
     const auto last = std::find_if(calls.rbegin(), calls.rend(), [&](const Syscall& call) {
-      return known(arch, call.name) != nullptr;
+      return known(arch, call.name) != nullptr && !is_enosys(arch, call);
     });
-    if (last == calls.rend()) continue;
+    if (last != calls.rend()) last_named_[arch] = &*last;
+  }
+}
+
+/// True if a name needs no rule: each ABI's number is past the stub's or has the default action.
+bool Writer::answered_by_stub(std::string_view name) {
+  bool past_some = false;
+  for (const auto& [arch, last] : last_named_) {
+    const Syscall* call = known(arch, name);
+    if (call == nullptr) continue;
+    const bool past = call->number > last->number;
+    past_some = past_some || past;
+    if (past) continue;
+    const auto parts = regions(arch).of(*call);
+    if (!parts || parts->size() != 1 || parts->front().action != default_) return false;
+  }
+  return past_some;
+}
+
+/// A rule with the default action changes nothing but where runc's stub begins.
+void Writer::add_anchors() {
+  OutRule anchors{default_, {}, {}};
+  for (const auto& [arch, last] : last_named_) {
     const std::string name(last->name);
     auto& names = anchors.names;
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
-  rules_.push_back(std::move(anchors));
+  if (!anchors.names.empty()) rules_.push_back(std::move(anchors));
 }
 
 Result<void> Writer::collect() {
@@ -488,6 +525,7 @@ Result<void> Writer::settle() {
 Result<OciExport> Writer::run() {
   CALLGATE_CHECK(check_surroundings());
   choose_default();
+  find_stub();
   CALLGATE_CHECK(settle());
   return OciExport{json(), std::move(diagnostics_)};
 }

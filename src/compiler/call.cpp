@@ -185,7 +185,6 @@ CallGraph measured(DecisionDag dag) {
 /// one question to the prover: a chain.
 CallGraph quick(const CallLowering& call) {
   CallGraph sequence = measured(call.in_sequence());
-  if (call.is_fixed()) return sequence;
   std::optional<DecisionDag> dag = call.as_diagram();
   if (!dag) return measured(call.as_chain());
   CallGraph diagram = measured(*std::move(dag));
@@ -204,6 +203,7 @@ CallGraph small(const CallLowering& call) {
 }
 
 CallGraph laid_out(const CallLowering& call, CallStyle style) {
+  if (call.is_fixed()) return measured(call.in_sequence());
   switch (style) {
     case CallStyle::quick: return quick(call);
     case CallStyle::small: return small(call);

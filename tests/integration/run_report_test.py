@@ -71,15 +71,15 @@ def t(f, *a):
     except OSError: pass
 t(socket.socket, socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
 s = socket.socket(); t(s.connect, ("127.0.0.1", 80))
-s = socket.socket(socket.AF_INET6); t(s.connect, ("::1", 8080))
-s = socket.socket(socket.AF_UNIX); t(s.connect, "/run/some.sock")
+s = socket.socket(socket.AF_INET6); t(s.bind, ("::1", 8080))
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); t(s.sendto, b"x", "/run/some.sock")
 t(os.open, "/etc/hostname", os.O_RDWR | os.O_APPEND)
 t(os.rename, "/a", "/b")
 t(os.execve, "/bin/no", ["no", "way"], {})
 """
         policy = self.policy("""\
             errno(EACCES) socket if domain == AF_NETLINK
-            errno(EACCES) connect, rename, execve
+            errno(EACCES) connect, bind, sendto, rename, execve
             errno(EACCES) openat if flags & 3 == O_RDWR""")
         text = self.run_under(policy, "python3", "-c", code).stderr
         for part in ("socket(domain=AF_NETLINK, type=SOCK_RAW|SOCK_CLOEXEC",

@@ -68,7 +68,10 @@ class JobControl(RunTest):
         terminal.expect("ended")
         terminal.type(command + "\n")
         terminal.expect("started")
+        terminal.type("hello\n")
+        terminal.expect("hello\r\nhello")
         terminal.type("\x03")
+        terminal.expect("ready> ")
         terminal.type("echo code $?\n")
         terminal.expect("code 130")
         terminal.type("exit\n")
@@ -91,7 +94,7 @@ class ClosedTerminal(RunTest):
                     "for i in range(3):\n  try: os.mkdir('/nowhere/x')\n  except OSError as e: got.append(e.errno)\n"
                     f"open({result!r}, 'w').write(f'{{got}} end')")
             terminal = Terminal(*self.command(policy, "python3", "-c", code))
-            terminal.expect("up")
+            terminal.expect("up\r\n")
             os.close(terminal.fd)
             wait_for_text(result, "end")
             os.waitpid(terminal.pid, 0)
@@ -101,7 +104,7 @@ class ClosedTerminal(RunTest):
 
     def test_hangup_reaches_the_program(self):
         terminal = Terminal(*self.command(self.policy("errno(EXDEV) mkdir"), "sh", "-c", "echo up; sleep 30"))
-        terminal.expect("up")
+        terminal.expect("up\r\n")
         os.close(terminal.fd)
         _, status = os.waitpid(terminal.pid, 0)
         self.assertEqual(os.WTERMSIG(status), signal.SIGHUP)

@@ -8,6 +8,7 @@ namespace {
 /// In the order in which --help lists them.
 const std::vector<AddVerb> all_verbs = {
     add_run_verb,
+    add_check_verb,
     add_compile_verb,
     add_convert_verb,
     add_asm_verb,

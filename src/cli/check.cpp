@@ -1,0 +1,159 @@
+// callgate check: everything that is wrong with a policy.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "callgate/base/file.h"
+#include "callgate/formats/text.h"
+#include "cli/common.h"
+#include "cli/oci_options.h"
+#include "cli/program_json.h"
+
+namespace callgate::cli {
+namespace {
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  callgate check app.policy                      every mistake, each with line and remedy\n"
+    "  callgate check app.policy --arch x86_64,i386   for these ABIs, not the policy's own\n"
+    "  callgate check *.policy --strict               warnings count as well (for CI)\n"
+    "  callgate check app.policy --json               the same for programs\n"
+    "  callgate check default.json --reader docker    an OCI profile as Docker reads it\n"
+    "What is looked at stands in docs/policy.md.\n"
+    "Exit codes: 0 nothing found (notes do not count), 1 an error, or a warning under --strict,\n"
+    "2 misuse, or a file that cannot be read.";
+
+struct CheckVerb {
+  std::vector<std::string> files;
+  std::string arches;
+  bool strict = false;
+  bool json = false;
+  OciOptions oci;
+};
+
+/// What was found in one file.
+struct Report {
+  std::string path;
+  std::vector<Arch> arches;  ///< checked for; empty if the file could not be parsed
+  std::vector<Diagnostic> findings;
+};
+
+void append(std::vector<Diagnostic>& all, std::vector<Diagnostic> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+Result<Report> check_file(const std::string& path, const CheckVerb& verb) {
+  CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
+  CALLGATE_TRY(const OciSource oci, oci_source(verb.oci, asked));
+  CALLGATE_TRY(const std::string text, read_file(path));
+  Report out{.path = path};
+  auto source = parse_source(text, path, {.arches = asked, .oci = oci});
+  if (!source) {
+    out.findings = std::move(source.error().diagnostics);
+  } else if (const Policy* policy = source->policy()) {
+    out.findings = std::move(source->diagnostics);
+    out.arches = choose_arches(asked, *policy, out.findings);
+    append(out.findings, check(*policy, out.arches));
+  } else {
+    return fail(path + " is a compiled program, not a policy",
+                "`callgate disasm` shows what it does");
+  }
+  quote_lines(out.findings, text);
+  return out;
+}
+
+bool counts(const Diagnostic& finding, bool strict) {
+  return finding.severity == Severity::error || (strict && finding.severity == Severity::warning);
+}
+
+std::string_view severity_text(Severity severity) {
+  switch (severity) {
+    case Severity::note: return "note";
+    case Severity::warning: return "warning";
+    case Severity::error: return "error";
+  }
+  return "error";
+}
+
+void write_finding(JsonWriter& writer, const Diagnostic& finding) {
+  writer.StartObject();
+  json_member(writer, "severity", severity_text(finding.severity));
+  json_member(writer, "message", finding.message);
+  if (!finding.hint.empty()) json_member(writer, "hint", finding.hint);
+  if (finding.place.line > 0) {
+    json_member(writer, "line", finding.place.line);
+    json_member(writer, "column", finding.place.column);
+    json_member(writer, "length", finding.place.length);
+  }
+  writer.EndObject();
+}
+
+std::string reports_json(const std::vector<Report>& reports) {
+  rapidjson::StringBuffer buffer;
+  JsonWriter writer(buffer);
+  writer.StartObject();
+  json_key(writer, "files");
+  writer.StartArray();
+  for (const Report& each : reports) {
+    writer.StartObject();
+    json_member(writer, "path", each.path);
+    json_key(writer, "arches");
+    writer.StartArray();
+    for (const Arch arch : each.arches) json_string(writer, arch_info(arch).name);
+    writer.EndArray();
+    json_key(writer, "findings");
+    writer.StartArray();
+    for (const Diagnostic& finding : each.findings) write_finding(writer, finding);
+    writer.EndArray();
+    writer.EndObject();
+  }
+  writer.EndArray();
+  writer.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
+std::string reports_text(const std::vector<Report>& reports) {
+  std::string text;
+  for (const Report& each : reports) {
+    text += render(each.findings);
+    const auto number = [&](Severity severity) {
+      return std::count_if(each.findings.begin(), each.findings.end(),
+                           [&](const Diagnostic& d) { return d.severity == severity; });
+    };
+    text += fmt::format("{}: {} errors, {} warnings", each.path, number(Severity::error),
+                        number(Severity::warning));
+    text += each.arches.empty() ? "\n" : fmt::format(" for {}\n", join_arches(each.arches));
+  }
+  return text;
+}
+
+int run_check(const CheckVerb& verb) {
+  std::vector<Report> reports;
+  int code = exit_yes;
+  for (const std::string& path : verb.files) {
+    auto made = check_file(path, verb);
+    if (!made) return report(made.error());
+    if (std::any_of(made->findings.begin(), made->findings.end(),
+                    [&](const Diagnostic& d) { return counts(d, verb.strict); })) {
+      code = exit_no;
+    }
+    reports.push_back(std::move(*made));
+  }
+  return write_output("-", verb.json ? reports_json(reports) : reports_text(reports), code);
+}
+
+}  // namespace
+
+void add_check_verb(CLI::App& app, Action& chosen) {
+  auto [command, verb] =
+      add_verb<CheckVerb>(app, chosen, "check", "find every mistake of a policy", run_check);
+  command->footer(examples);
+  command->add_option("FILE", verb->files, "policies or OCI profiles, - for standard input")
+      ->required();
+  command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  command->add_flag("--strict", verb->strict, "warnings make the exit code 1, too");
+  command->add_flag("--json", verb->json, "print the findings as JSON");
+  add_oci_options(*command, verb->oci);
+}
+
+}  // namespace callgate::cli

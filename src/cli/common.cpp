@@ -37,11 +37,11 @@ Result<LoadedSource> read_oci_profile(std::string_view bytes, const std::string&
   std::vector<Diagnostic> notes;
   if (!source.reader_given) {
     source.context.reader = likely_reader(bytes);
-    notes.push_back({.severity = Severity::note,
-                     .message = fmt::format("read as {} reads it",
-                                            to_string(source.context.reader)),
-                     .place = {.file = path},
-                     .hint = "--reader names another"});
+    notes.push_back(
+        {.severity = Severity::note,
+         .message = fmt::format("read as {} reads it", to_string(source.context.reader)),
+         .place = {.file = path},
+         .hint = "--reader names another"});
   }
   CALLGATE_TRY(OciImport import, read_oci(bytes, path, source.context));
   notes.insert(notes.end(), import.diagnostics.begin(), import.diagnostics.end());

@@ -1,9 +1,10 @@
 // callgate compile: a policy to a proved program.
+#include "callgate/compiler/compile.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "callgate/bpf/assembly.h"
-#include "callgate/compiler/compile.h"
 #include "callgate/formats/text.h"
 #include "cli/common.h"
 #include "cli/compilation_json.h"
@@ -61,7 +62,8 @@ Result<std::string> stage_text(const Job& job, const std::string& stage) {
 Result<std::string> compiled_text(const Job& job, const std::string& form, std::string_view path) {
   CALLGATE_TRY(const Compilation made, compile(*job.source.policy(), job.options));
   report(made.diagnostics);
-  const std::string_view name = job.source.policy()->name.empty() ? path : job.source.policy()->name;
+  const std::string_view name =
+      job.source.policy()->name.empty() ? path : job.source.policy()->name;
   const std::string comment =
       fmt::format("{}, compiled for {} by callgate", name, join_arches(made.arches));
   if (form == "text") return disassemble(made.program.instructions(), made.program.target());
@@ -88,16 +90,16 @@ int run_compile(const CompileVerb& verb) {
 }  // namespace
 
 void add_compile_verb(CLI::App& app, Action& chosen) {
-  auto [command, verb] = add_verb<CompileVerb>(app, chosen, "compile",
-                                               "compile a policy to a proved BPF program",
-                                               run_compile);
+  auto [command, verb] = add_verb<CompileVerb>(
+      app, chosen, "compile", "compile a policy to a proved BPF program", run_compile);
   command->footer(examples);
   command->add_option("POLICY", verb->policy, "policy file, - for standard input")->required();
   command->add_option("-o,--output", verb->output, "where to write; - is standard output");
   command->add_option("-f,--form", verb->form, "raw, text, header or json")
       ->check(CLI::IsMember({"raw", "text", "header", "json"}));
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
-  command->add_option("--stop-after", verb->stop_after, "print a stage: policy, dag, program, proof")
+  command
+      ->add_option("--stop-after", verb->stop_after, "print a stage: policy, dag, program, proof")
       ->check(CLI::IsMember({"policy", "dag", "program", "proof"}));
   command->add_flag("--json", verb->json, "the same as -f json");
 }

@@ -3,11 +3,14 @@
 // A new target is one line in the table of targets.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "callgate/bpf/assembly.h"
 #include "callgate/compiler/compile.h"
-#include "callgate/formats/text.h"
+#include "callgate/formats/builtin.h"
+#include "callgate/formats/oci_write.h"
 #include "cli/common.h"
 #include "cli/compilation_json.h"
 #include "cli/oci_options.h"
@@ -22,8 +25,10 @@ constexpr const char* examples =
     "  callgate convert app.policy --to raw --arch x86_64,i386 -o app.bpf\n"
     "  callgate convert app.bpf --to asm                      read a compiled filter\n"
     "  callgate convert default.json --to text --reader docker --caps none   an OCI profile\n"
+    "  callgate convert docker-default --to oci --runtime crun --caps docker --arch x86_64\n"
     "  callgate convert app.bpf --to header -o app_filter.h   embed it in a C or C++ program\n"
-    "The source's format is told by its content. Raw BPF has no rules left in it: it converts to raw,\n"
+    "The source's format is told by its content. Raw BPF has no rules left in it: it converts to "
+    "raw,\n"
     "asm, header and json only.\n"
     "Exit codes: 0 written, 2 misuse or bad input.";
 
@@ -32,6 +37,8 @@ struct ConvertVerb {
   std::string to;
   std::string output = "-";
   std::string arches;
+  std::string runtime = "runc";
+  std::string approximate;
   OciOptions oci;
 };
 
@@ -56,9 +63,9 @@ std::string to_header(const Program& program, const std::string& path) {
 std::string to_json(const Program& program, const std::string&) { return program_json(program); }
 
 constexpr std::array targets = {
-    ConvertTarget{"text", to_text, nullptr},  ConvertTarget{"raw", nullptr, to_raw},
-    ConvertTarget{"asm", nullptr, to_asm},    ConvertTarget{"header", nullptr, to_header},
-    ConvertTarget{"json", nullptr, to_json},
+    ConvertTarget{"text", to_text, nullptr}, ConvertTarget{"raw", nullptr, to_raw},
+    ConvertTarget{"asm", nullptr, to_asm},   ConvertTarget{"header", nullptr, to_header},
+    ConvertTarget{"json", nullptr, to_json}, ConvertTarget{"oci", nullptr, nullptr},
 };
 
 const ConvertTarget* find_target(const std::string& name) {
@@ -78,17 +85,46 @@ Result<Program> program_of(LoadedSource& source, const std::vector<Arch>& asked)
   return std::move(made.program);
 }
 
+/// The section for a bundle's config.json.
+Result<std::string> to_oci(const ConvertVerb& verb, const Policy& policy,
+                           const std::vector<Arch>& asked, const OciContext& context) {
+  std::vector<Diagnostic> notes;
+  OciWriteOptions options;
+  CALLGATE_TRY(options.reader, parse_oci_reader(verb.runtime));
+  options.arches = choose_arches(asked, policy, notes);
+  options.libseccomp = context.libseccomp;
+  options.approximate_stricter = verb.approximate == "stricter";
+  CALLGATE_TRY(OciExport written, write_oci(policy, options));
+  report(notes);
+  report(written.diagnostics);
+  return std::move(written.json);
+}
+
+/// A file, or a built-in profile where no file has that name.
+Result<LoadedSource> load(const ConvertVerb& verb, const LoadOptions& options) {
+  const auto names = builtin_profile_names();
+  const bool is_name = std::find(names.begin(), names.end(), verb.source) != names.end();
+  if (!is_name || std::filesystem::exists(verb.source)) return load_source(verb.source, options);
+  CALLGATE_TRY(ParsedPolicy parsed,
+               find_builtin_profile(verb.source, options.oci->context.capabilities));
+  return LoadedSource{.path = verb.source, .content = std::move(parsed.policy)};
+}
+
 Result<std::string> converted(const ConvertVerb& verb, const ConvertTarget& target) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
-  LoadOptions load{.arches = asked};
-  CALLGATE_TRY(load.oci, oci_source(verb.oci, asked));
-  CALLGATE_TRY(LoadedSource source, load_source(verb.source, load));
+  LoadOptions options{.arches = asked};
+  CALLGATE_TRY(options.oci, oci_source(verb.oci, asked));
+  CALLGATE_TRY(LoadedSource source, load(verb, options));
   report(source.diagnostics);
-  if (target.from_policy != nullptr) {
+  const bool is_oci = verb.to == "oci";
+  if (is_oci && source.policy() != nullptr) {
+    return to_oci(verb, *source.policy(), asked, options.oci->context);
+  }
+  if (is_oci || target.from_policy != nullptr) {
     if (const Policy* policy = source.policy()) return target.from_policy(*policy);
-    return fail(fmt::format("{} is raw BPF: lifting a program to a policy is not supported",
-                            verb.source),
-                "convert it to raw, asm, header or json");
+    return fail(
+        fmt::format("{} is raw BPF: lifting a program to a policy is not supported", verb.source),
+        "convert it to raw, asm, header or json");
   }
   CALLGATE_TRY(const Program program, program_of(source, asked));
   return target.from_program(program, verb.source);
@@ -102,18 +138,23 @@ int run_convert(const ConvertVerb& verb) {
 }  // namespace
 
 void add_convert_verb(CLI::App& app, Action& chosen) {
-  auto [command, verb] = add_verb<ConvertVerb>(app, chosen, "convert",
-                                               "convert a policy or program to another format",
-                                               run_convert);
+  auto [command, verb] = add_verb<ConvertVerb>(
+      app, chosen, "convert", "convert a policy or program to another format", run_convert);
   std::vector<std::string> names;
   for (const ConvertTarget& target : targets) names.emplace_back(target.name);
   command->footer(examples);
   command->add_option("SRC", verb->source, "policy or program, - for standard input")->required();
-  command->add_option("--to", verb->to, "text, raw, asm, header or json")
+  command->add_option("--to", verb->to, "text, raw, asm, header, json or oci")
       ->required()
       ->check(CLI::IsMember(names));
   command->add_option("-o,--output", verb->output, "where to write; - is standard output");
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  command->add_option("--runtime", verb->runtime,
+                      "for --to oci, who will read it: runc, crun, containerd; runc@1.1.15");
+  command
+      ->add_option("--approximate", verb->approximate,
+                   "for --to oci: stricter refuses what cannot be expressed, and says so")
+      ->check(CLI::IsMember({"stricter"}));
   add_oci_options(*command, verb->oci);
 }
 

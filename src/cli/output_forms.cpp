@@ -35,14 +35,17 @@ std::string program_header(const Program& program, std::string_view name,
                            std::string_view comment) {
   const std::string word = identifier(name);
   std::string guard = "CALLGATE_" + word + "_H";
-  std::transform(guard.begin(), guard.end(), guard.begin(),
-                 [](char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });
-  std::string text = fmt::format("/* {} */\n#ifndef {}\n#define {}\n\n#include <linux/filter.h>\n\n",
-                                 harmless(comment), guard, guard);
+  std::transform(guard.begin(), guard.end(), guard.begin(), [](char c) {
+    return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  });
+  std::string text =
+      fmt::format("/* {} */\n#ifndef {}\n#define {}\n\n#include <linux/filter.h>\n\n",
+                  harmless(comment), guard, guard);
   text += fmt::format("#define {}_length {}u\n", word, program.size());
   text += fmt::format("static const struct sock_filter {}[{}] = {{\n", word, program.size());
   for (const Instruction& step : program.instructions()) {
-    text += fmt::format("    {{0x{:02x}, {}, {}, 0x{:08x}}},\n", step.code, step.jt, step.jf, step.k);
+    text +=
+        fmt::format("    {{0x{:02x}, {}, {}, 0x{:08x}}},\n", step.code, step.jt, step.jf, step.k);
   }
   return text + fmt::format("}};\n\n#endif /* {} */\n", guard);
 }

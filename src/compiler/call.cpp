@@ -77,8 +77,8 @@ DiagramId diagram_of(const Resolved& condition, Diagrams& diagrams) {
   std::vector<DiagramId> parts;
   for (const Resolved& child : condition.children) parts.push_back(diagram_of(child, diagrams));
   if (condition.kind == Resolved::Kind::negation) return diagrams.negation(parts.front());
-  return diagrams.join(parts, condition.kind == Resolved::Kind::all ? Diagrams::match
-                                                                    : Diagrams::no_match);
+  return diagrams.join(
+      parts, condition.kind == Resolved::Kind::all ? Diagrams::match : Diagrams::no_match);
 }
 
 NodeId lower_test(const WordTest& test, DagBuilder& builder, NodeId yes, NodeId no) {
@@ -91,7 +91,8 @@ NodeId lower_condition(const Resolved& condition, DagBuilder& builder, NodeId ye
   switch (condition.kind) {
     case Resolved::Kind::always: return yes;
     case Resolved::Kind::test: return lower_test(condition.test, builder, yes, no);
-    case Resolved::Kind::negation: return lower_condition(condition.children.front(), builder, no, yes);
+    case Resolved::Kind::negation:
+      return lower_condition(condition.children.front(), builder, no, yes);
     case Resolved::Kind::all:
     case Resolved::Kind::any: break;
   }
@@ -181,8 +182,8 @@ CallGraph measured(DecisionDag dag) {
 }
 
 /// A diagram asks for each word once and in few steps, so it may be half as long again as the rules
-/// in sequence. One that is much longer, or not to be had, shows that the whole call is too much for
-/// one question to the prover: a chain.
+/// in sequence. One that is much longer, or not to be had, shows that the whole call is too much
+/// for one question to the prover: a chain.
 CallGraph quick(const CallLowering& call) {
   CallGraph sequence = measured(call.in_sequence());
   std::optional<DecisionDag> dag = call.as_diagram();

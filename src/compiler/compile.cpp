@@ -1,6 +1,6 @@
 // check -> lower -> passes -> emit -> verify -> prove. A call that the proof cannot decide is
-// lowered again as a chain, one call at a time and then all of them; what is still undecided then is
-// an error. Nothing else makes a Compilation.
+// lowered again as a chain, one call at a time and then all of them; what is still undecided then
+// is an error. Nothing else makes a Compilation.
 #include "callgate/compiler/compile.h"
 
 #include <fmt/format.h>
@@ -35,10 +35,11 @@ Error too_long(std::size_t size, std::vector<CallCost> costs) {
   std::string list;
   for (std::size_t i = 0; i < std::min(calls_named, costs.size()); ++i) {
     if (i > 0) list += ", ";
-    list += fmt::format("{} {}", numbers_text(costs[i].arch, costs[i].numbers), costs[i].instructions);
+    list +=
+        fmt::format("{} {}", numbers_text(costs[i].arch, costs[i].numbers), costs[i].instructions);
   }
-  return Error(fmt::format("the filter takes {} instructions, and the kernel loads at most {}", size,
-                           max_instructions),
+  return Error(fmt::format("the filter takes {} instructions, and the kernel loads at most {}",
+                           size, max_instructions),
                list.empty() ? "use fewer raw number ranges"
                             : "the calls that cost most, in instructions: " + list);
 }
@@ -65,9 +66,9 @@ std::vector<ChainHint> hints_of(const DecisionDag& dag, const Emission& emission
 }
 
 std::string words_text(const SeccompData& data) {
-  return fmt::format("arch {:#x} nr {} ip {:#x} args {:#x} {:#x} {:#x} {:#x} {:#x} {:#x}", data.arch,
-                     data.nr, data.instruction_pointer, data.args[0], data.args[1], data.args[2],
-                     data.args[3], data.args[4], data.args[5]);
+  return fmt::format("arch {:#x} nr {} ip {:#x} args {:#x} {:#x} {:#x} {:#x} {:#x} {:#x}",
+                     data.arch, data.nr, data.instruction_pointer, data.args[0], data.args[1],
+                     data.args[2], data.args[3], data.args[4], data.args[5]);
 }
 
 Error internal_error(const Differs& differs) {

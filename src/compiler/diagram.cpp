@@ -96,8 +96,8 @@ DiagramId Diagrams::in_range(MaskedWord subject, std::uint32_t first, std::uint3
 DiagramId Diagrams::rectangle(const WordTest& test, std::uint64_t first, std::uint64_t last) {
   const MaskedWord low = low_subject(test);
   const MaskedWord high = high_subject(test);
-  const bool high_first = low.mask == 0 || (high.mask != 0 && variable(simplified(high)) <
-                                                                  variable(simplified(low)));
+  const bool high_first =
+      low.mask == 0 || (high.mask != 0 && variable(simplified(high)) < variable(simplified(low)));
   if (high_first) {
     const DiagramId inner = in_range(low, low_half(first), low_half(last), match);
     return in_range(high, high_half(first), high_half(last), inner);

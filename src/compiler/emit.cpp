@@ -1,11 +1,10 @@
-// Nodes are laid in the graph's order, root first and `yes` right behind its test, but emission runs
-// backwards, from the last instruction to the first: whatever a test leads to is already there, so
-// every distance is known. A RET is laid behind the last test that needs it and shared as far as a
-// jump reaches.
-// A test is up to three instructions (load, AND, jump), each with its own place: after a test on
-// the same masked word A still holds it, and the edge goes straight to the jump; after one on the
-// same word without a mask it goes to the AND. A load that no edge needs is left out. A jump past
-// 255 goes by a copy of the RET it is for, or by a JA laid just behind it.
+// Nodes are laid in the graph's order, root first and `yes` right behind its test, but emission
+// runs backwards, from the last instruction to the first: whatever a test leads to is already
+// there, so every distance is known. A RET is laid behind the last test that needs it and shared as
+// far as a jump reaches. A test is up to three instructions (load, AND, jump), each with its own
+// place: after a test on the same masked word A still holds it, and the edge goes straight to the
+// jump; after one on the same word without a mask it goes to the AND. A load that no edge needs is
+// left out. A jump past 255 goes by a copy of the RET it is for, or by a JA laid just behind it.
 //
 // Weakness: the order is the graph's, not one that keeps far jumps few.
 #include "compiler/emit.h"
@@ -45,7 +44,8 @@ Arrival arrival(const Node& from, const Node& to) {
 class Emitter {
  public:
   explicit Emitter(const DecisionDag& dag)
-      : dag_(dag), places_(dag.nodes.size(), {nowhere, nowhere, nowhere}),
+      : dag_(dag),
+        places_(dag.nodes.size(), {nowhere, nowhere, nowhere}),
         needed_(dag.nodes.size(), Arrival::jump) {}
 
   Emission run() {

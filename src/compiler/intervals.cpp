@@ -9,8 +9,8 @@ ValueSet merged(std::vector<ValueRange> ranges) {
             [](const ValueRange& a, const ValueRange& b) { return a.first < b.first; });
   ValueSet set;
   for (const ValueRange& range : ranges) {
-    const bool joins = !set.empty() && (range.first <= set.back().last ||
-                                        range.first - 1 == set.back().last);
+    const bool joins =
+        !set.empty() && (range.first <= set.back().last || range.first - 1 == set.back().last);
     if (joins) {
       set.back().last = std::max(set.back().last, range.last);
     } else {

@@ -114,7 +114,8 @@ class Lowering {
       const std::size_t chains = chains_.size();
       CALLGATE_TRY(const NodeId node, lower_piece(arch, piece, options_.style));
       const bool has_chain = chains_.size() > chains;
-      raw_nodes_.emplace(key, RawNode{node, has_chain ? std::optional(chains_.back()) : std::nullopt});
+      raw_nodes_.emplace(key,
+                         RawNode{node, has_chain ? std::optional(chains_.back()) : std::nullopt});
       return node;
     }
     if (known->second.chain) {

@@ -28,9 +28,9 @@ struct Lowered {
   std::vector<CallCost> costs;  ///< of calls with conditions, in order of ABI and number
 };
 
-/// Lowers a policy for these ABIs (at least one): the audit architecture first, then a balanced tree
-/// over the ranges of numbers that are decided alike, then each call's own tests. Errors: ABIs of
-/// different targets; those of names and values, which `check` has excluded.
+/// Lowers a policy for these ABIs (at least one): the audit architecture first, then a balanced
+/// tree over the ranges of numbers that are decided alike, then each call's own tests. Errors: ABIs
+/// of different targets; those of names and values, which `check` has excluded.
 [[nodiscard]] Result<Lowered> lower(const Policy& policy, std::span<const Arch> arches,
                                     const LowerOptions& options = {});
 

@@ -19,14 +19,14 @@ std::string print_proof(const Compilation& compilation) {
     arches += arches.empty() ? "" : ", ";
     arches += arch_info(arch).name;
   }
-  std::string text =
-      fmt::format("proved: for every call the program decides as the policy does ({})\n"
-                  "instructions: {} of {}\n",
-                  arches, compilation.program.size(), max_instructions);
+  std::string text = fmt::format(
+      "proved: for every call the program decides as the policy does ({})\n"
+      "instructions: {} of {}\n",
+      arches, compilation.program.size(), max_instructions);
   for (const ChainHint& chain : compilation.chains) {
-    text += fmt::format("{}: proved rule by rule, {} rules at instructions {}..{}\n",
-                        call_text(chain), chain.rules.size(), chain.entries.front(),
-                        chain.entries.back());
+    text +=
+        fmt::format("{}: proved rule by rule, {} rules at instructions {}..{}\n", call_text(chain),
+                    chain.rules.size(), chain.entries.front(), chain.entries.back());
   }
   return text;
 }

@@ -43,7 +43,9 @@ std::uint64_t ones(unsigned bits) {
 class Comparison {
  public:
   Comparison(const ResolvedOperand& operand, bool is_masked, Arch arch)
-      : operand_(operand), arch_(arch), top_(ones(operand.bits)),
+      : operand_(operand),
+        arch_(arch),
+        top_(ones(operand.bits)),
         flip_(operand.is_signed && !is_masked ? std::uint64_t{1} << (operand.bits - 1) : 0) {}
 
   [[nodiscard]] Result<ValueSet> set_of(const Test& test) const {
@@ -109,7 +111,8 @@ Result<WordTest> resolve_test(const Test& test, Arch arch, const Syscall* call) 
     result.mask &= mask;
   }
   if (test.relation == Relation::subset) {
-    CALLGATE_TRY(const std::uint64_t allowed, resolve_value(test.values.front().first, arch, operand));
+    CALLGATE_TRY(const std::uint64_t allowed,
+                 resolve_value(test.values.front().first, arch, operand));
     result.mask &= ~allowed;
     result.values = {{0, 0}};
     return result;

@@ -9,10 +9,10 @@ namespace callgate {
 
 /// A comparison of one 32-bit word, or of two that form a 64-bit value.
 struct WordTest {
-  std::uint8_t low = 0;        ///< memory index of the word with the low half
-  std::uint8_t high = 0;       ///< of the high half; equal to `low` if there is none
-  std::uint64_t mask = 0;      ///< what of the value counts
-  ValueSet values;             ///< what (value & mask) must be in
+  std::uint8_t low = 0;    ///< memory index of the word with the low half
+  std::uint8_t high = 0;   ///< of the high half; equal to `low` if there is none
+  std::uint64_t mask = 0;  ///< what of the value counts
+  ValueSet values;         ///< what (value & mask) must be in
   [[nodiscard]] bool is_wide() const noexcept { return high != low; }
 };
 

@@ -164,8 +164,7 @@ bool has_int80() {
 
 std::vector<SeccompData> real_calls(const RandomPolicy& sample, Random& random, bool with_i386) {
   std::vector<SeccompData> calls;
-  for (SeccompData call :
-       interesting_calls(sample.policy, sample.arches, random, 2 * calls_each)) {
+  for (SeccompData call : interesting_calls(sample.policy, sample.arches, random, 2 * calls_each)) {
     if (calls.size() < calls_each && (with_i386 || !is_i386(call)) && make_real(call)) {
       calls.push_back(call);
     }
@@ -196,9 +195,10 @@ TEST(KernelVerdicts, RealCallsGetWhatTheRulesSay) {
       const auto got = static_cast<std::int32_t>(kernel.result(j));
       ASSERT_EQ(-got, static_cast<std::int32_t>(program.errno_of(wanted)))
           << "policy " << i << " nr " << calls[j].nr << (is_i386(calls[j]) ? " i386" : "");
-      ++kinds[is_i386(calls[j]) ? "i386" : calls[j].nr == skipped_call ? "-1"
-                                       : calls[j].nr >= x32_bit        ? "x32"
-                                                                       : "x86_64"];
+      ++kinds[is_i386(calls[j])             ? "i386"
+              : calls[j].nr == skipped_call ? "-1"
+              : calls[j].nr >= x32_bit      ? "x32"
+                                            : "x86_64"];
     }
   }
   for (const auto& [kind, calls] : kinds) std::printf("%s: %zu real calls\n", kind.c_str(), calls);

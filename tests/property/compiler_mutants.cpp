@@ -1,8 +1,9 @@
 // The emitter's mutants: every instruction of small programs is changed in every way that a slip of
 // the emitter could (opcode, constant, jump distance), one at a time. A mutant is live if the
 // emulator tells it from the original on many calls or z3 does on any; all others are equivalent by
-// z3's proof. The prover must find every live one and clear every equivalent one. RET A is left out:
-// of an argument word it has more results than a diagram holds, and the prover says "undecided".
+// z3's proof. The prover must find every live one and clear every equivalent one. RET A is left
+// out: of an argument word it has more results than a diagram holds, and the prover says
+// "undecided".
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -61,7 +62,8 @@ std::vector<Instruction> changes(const Instruction& step) {
     }
   }
   for (const std::uint32_t flip : {1u, 0x10000u, 0x80000000u}) {
-    if (step.code != op::ld_word && step.code != op::ja) change([&](Instruction& i) { i.k ^= flip; });
+    if (step.code != op::ld_word && step.code != op::ja)
+      change([&](Instruction& i) { i.k ^= flip; });
   }
   if (step.code == op::ja) change([](Instruction& i) { ++i.k; });
   if (step.code != op::ld_word) change([](Instruction& i) { ++i.k; });
@@ -122,8 +124,9 @@ void judge_mutant(const Original& original, const Program& mutant, Z3Oracle& ora
                         << "the proof's answer is alternative " << answer.index();
   if (const auto* witness = std::get_if<Differs>(&answer)) {
     const SeccompData& call = witness->witness;
-    EXPECT_EQ(normalise(evaluate(original.sample.policy, original.sample.arches, call).action.ret()),
-              witness->left);
+    EXPECT_EQ(
+        normalise(evaluate(original.sample.policy, original.sample.arches, call).action.ret()),
+        witness->left);
     EXPECT_EQ(normalise(emulate(mutant, call)), witness->right);
     EXPECT_NE(witness->left, witness->right);
   }
@@ -137,8 +140,10 @@ void judge_all_mutants(const Original& original, Z3Oracle& oracle, Tally& tally)
       mutated[at] = changed;
       const auto mutant = Program::verify(std::move(mutated), original.built.program->target());
       ++tally.mutants;
-      if (mutant) judge_mutant(original, *mutant, oracle, tally);
-      else ++tally.refused;
+      if (mutant)
+        judge_mutant(original, *mutant, oracle, tally);
+      else
+        ++tally.refused;
     }
   }
 }
@@ -155,10 +160,11 @@ TEST(Mutants, EveryLiveOneIsCaughtAndEveryEquivalentOneCleared) {
     judge_all_mutants(*original, oracle, tally);
     ++i;
   }
-  std::printf("%zu programs, %zu mutants: %zu refused, %zu live, %zu equivalent, %zu caught, "
-              "%zu cleared, %zu unknown to z3\n",
-              count, tally.mutants, tally.refused, tally.live, tally.equivalent, tally.caught,
-              tally.cleared, tally.unknown);
+  std::printf(
+      "%zu programs, %zu mutants: %zu refused, %zu live, %zu equivalent, %zu caught, "
+      "%zu cleared, %zu unknown to z3\n",
+      count, tally.mutants, tally.refused, tally.live, tally.equivalent, tally.caught,
+      tally.cleared, tally.unknown);
   EXPECT_EQ(tally.caught, tally.live);
   EXPECT_EQ(tally.cleared, tally.equivalent);
   EXPECT_EQ(tally.unknown, 0u);

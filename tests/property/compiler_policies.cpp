@@ -77,8 +77,7 @@ TEST(RandomPolicies, ChainsAreProvedByTheirHints) {
     const auto in_full = prove(sample.policy, sample.arches, *built->program, built->chains);
     ASSERT_TRUE(std::holds_alternative<Equal>(in_full)) << print(built->dag);
     const Answer plain = prove(sample.policy, sample.arches, *built->program, {}, tiny);
-    const Answer answer =
-        prove(sample.policy, sample.arches, *built->program, built->chains, tiny);
+    const Answer answer = prove(sample.policy, sample.arches, *built->program, built->chains, tiny);
     ASSERT_FALSE(std::holds_alternative<Differs>(answer)) << print(built->dag);
     equal_answers += std::holds_alternative<Equal>(answer) ? 1 : 0;
     const bool by_hint =

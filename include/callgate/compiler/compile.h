@@ -25,9 +25,9 @@ struct CompileOptions {
 /// A program and the proof's by-products.
 struct Compilation {
   Program program;
-  std::vector<Arch> arches;            ///< what it was compiled for
-  std::vector<ChainHint> chains;       ///< calls that were lowered as first-match chains
-  std::vector<Diagnostic> diagnostics; ///< warnings and notes of `check`
+  std::vector<Arch> arches;             ///< what it was compiled for
+  std::vector<ChainHint> chains;        ///< calls that were lowered as first-match chains
+  std::vector<Diagnostic> diagnostics;  ///< warnings and notes of `check`
 };
 
 /// Compiles and proves: the program decides every call as the policy does, or there is an error.

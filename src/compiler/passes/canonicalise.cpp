@@ -29,8 +29,10 @@ Node canonical(Node node) {
   if (node.compare != Compare::eq || mask == no_mask) return node;
   // (x & mask) == 0 is "no bit of mask is set", and for one bit == mask is "it is set".
   const bool is_one_bit = lowest_bit == mask;
-  if (node.k == 0) node = inverted(node, Compare::set, mask);
-  else if (is_one_bit) node.compare = Compare::set;
+  if (node.k == 0)
+    node = inverted(node, Compare::set, mask);
+  else if (is_one_bit)
+    node.compare = Compare::set;
   if (node.compare == Compare::set) node.subject.mask = no_mask;
   return node;
 }

@@ -11,7 +11,8 @@ namespace {
 std::optional<WordFacts> sharpened(WordFacts facts) noexcept {
   if (facts.least > facts.most) return std::nullopt;
   const std::uint32_t differing = facts.least ^ facts.most;
-  const std::uint32_t prefix = differing == 0 ? 0xffffffff : ~(0xffffffffu >> std::countl_zero(differing));
+  const std::uint32_t prefix =
+      differing == 0 ? 0xffffffff : ~(0xffffffffu >> std::countl_zero(differing));
   facts.ones |= facts.least & prefix;
   facts.zeros |= ~facts.least & prefix;
   if ((facts.ones & facts.zeros) != 0) return std::nullopt;

@@ -1,5 +1,6 @@
 // Rewrites of a DecisionDag that keep what it decides. Each is a function of its own; optimise()
-// runs them in order. No pass looks through an entry node, so blocks of a chain stay provable alone.
+// runs them in order. No pass looks through an entry node, so blocks of a chain stay provable
+// alone.
 //
 // A new pass: one file, one line here, one line in optimise.cpp, one table of tests.
 #pragma once

@@ -27,8 +27,10 @@ class Arrivals {
  public:
   explicit Arrivals(std::size_t nodes) : facts_(nodes), reached_(nodes, false) {}
   void arrive(NodeId id, const Facts& facts) {
-    if (!reached_[id]) facts_[id] = facts;
-    else facts_[id].meet(facts);
+    if (!reached_[id])
+      facts_[id] = facts;
+    else
+      facts_[id].meet(facts);
     reached_[id] = true;
   }
   [[nodiscard]] bool reached(NodeId id) const { return reached_[id]; }

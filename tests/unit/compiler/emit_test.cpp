@@ -12,7 +12,9 @@
 namespace callgate::test {
 namespace {
 
-constexpr MaskedWord word(std::uint8_t index, std::uint32_t mask = no_mask) { return {index, mask}; }
+constexpr MaskedWord word(std::uint8_t index, std::uint32_t mask = no_mask) {
+  return {index, mask};
+}
 
 std::string text(const DecisionDag& dag) {
   return disassemble(emit(dag).code, dag.target, {.comments = false});
@@ -82,7 +84,8 @@ DecisionDag random_dag(Random& random, std::size_t size, ByteOrder order) {
     constexpr Compare compares[] = {Compare::eq, Compare::gt, Compare::ge, Compare::set};
     // Mostly near nodes, some far: both kinds of jumps.
     const auto choose = [&] {
-      const std::size_t back = chance(random, 80) ? 1 + pick(random, 6) : 1 + pick(random, nodes.size());
+      const std::size_t back =
+          chance(random, 80) ? 1 + pick(random, 6) : 1 + pick(random, nodes.size());
       return nodes[nodes.size() - std::min(back, nodes.size())];
     };
     const NodeId node = b.test(subject, one_of(random, compares),

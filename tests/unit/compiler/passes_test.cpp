@@ -88,12 +88,10 @@ TEST(SkipImplied, LeadsEdgesPastDecidedTests) {
   // Under x == 5, x >= 3 holds; under x >= 8, x == 5 does not.
   const NodeId at_least3 = g.builder.test(arg0, Compare::ge, 3, g.r2, g.r3);
   const DecisionDag dag = g.from(g.builder.test(arg0, Compare::eq, 5, at_least3, g.r1));
-  EXPECT_EQ(passes::skip_implied(dag),
-            g.from(g.builder.test(arg0, Compare::eq, 5, g.r2, g.r1)));
+  EXPECT_EQ(passes::skip_implied(dag), g.from(g.builder.test(arg0, Compare::eq, 5, g.r2, g.r1)));
   const NodeId equal5 = g.builder.test(arg0, Compare::eq, 5, g.r2, g.r3);
   const DecisionDag other = g.from(g.builder.test(arg0, Compare::ge, 8, equal5, g.r1));
-  EXPECT_EQ(passes::skip_implied(other),
-            g.from(g.builder.test(arg0, Compare::ge, 8, g.r3, g.r1)));
+  EXPECT_EQ(passes::skip_implied(other), g.from(g.builder.test(arg0, Compare::ge, 8, g.r3, g.r1)));
 }
 
 TEST(SkipImplied, KeepsWhatOnlySomeWaysImply) {

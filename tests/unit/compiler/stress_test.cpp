@@ -1,5 +1,5 @@
-// Policies whose decision diagrams explode, and policies that are merely large: they compile, proved,
-// if they fit, and say what costs most if they do not.
+// Policies whose decision diagrams explode, and policies that are merely large: they compile,
+// proved, if they fit, and say what costs most if they do not.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -22,7 +22,9 @@ Condition on_low(std::uint8_t argument, Relation relation, std::vector<Interval>
 }
 
 Interval single(std::uint64_t value) { return {Value::of(value), {}}; }
-Interval range(std::uint64_t first, std::uint64_t last) { return {Value::of(first), Value::of(last)}; }
+Interval range(std::uint64_t first, std::uint64_t last) {
+  return {Value::of(first), Value::of(last)};
+}
 Condition all_of(std::vector<Condition> children) {
   return {.kind = Condition::Kind::all, .children = std::move(children)};
 }
@@ -35,9 +37,8 @@ Policy empty_policy() {
 }
 
 void add_rule(Policy& policy, const char* call, Action action, Condition condition) {
-  policy.rules.push_back({.action = action,
-                          .calls = {Selector::named(call)},
-                          .condition = std::move(condition)});
+  policy.rules.push_back(
+      {.action = action, .calls = {Selector::named(call)}, .condition = std::move(condition)});
 }
 
 Action any_action(Random& random) {
@@ -63,7 +64,8 @@ TEST(Stress, FortyRulesOfThreeSingleBitTests) {
     for (int i = 0; i < 3; ++i) {
       const std::uint64_t bit = std::uint64_t{1} << pick(random, 32);
       const Relation relation = chance(random, 50) ? Relation::eq : Relation::ne;
-      tests.push_back(on_low(static_cast<std::uint8_t>(pick(random, 6)), relation, {single(0)}, bit));
+      tests.push_back(
+          on_low(static_cast<std::uint8_t>(pick(random, 6)), relation, {single(0)}, bit));
     }
     add_rule(policy, "ioctl", any_action(random), all_of(std::move(tests)));
   }
@@ -94,7 +96,8 @@ TEST(Stress, ThreeHundredRangesOverSixArguments) {
     const std::uint64_t first = random() & 0x7fffffff;
     const std::uint64_t last = first + (random() & 0xfffff);
     const auto argument = static_cast<std::uint8_t>(pick(random, 6));
-    add_rule(policy, "ioctl", any_action(random), on_low(argument, Relation::in, {range(first, last)}));
+    add_rule(policy, "ioctl", any_action(random),
+             on_low(argument, Relation::in, {range(first, last)}));
   }
   const auto made = compiled(policy, random);
   ASSERT_TRUE(made) << made.error().text();
@@ -161,9 +164,9 @@ TEST(Stress, FarJumpsInBothDirectionsOfATest) {
   Random random(255);
   Policy policy = empty_policy();
   for (const char* call : {"read", "write", "ioctl", "prctl"}) {
-    for (int rule = 0; rule < 90; ++rule) {
+    for (std::uint64_t rule = 0; rule < 90; ++rule) {
       const auto argument = static_cast<std::uint8_t>(pick(random, 3));
-      const Interval values = range(rule * 1000u, rule * 1000u + (random() & 511));
+      const Interval values = range(rule * 1000, rule * 1000 + (random() & 511));
       add_rule(policy, call, any_action(random), on_low(argument, Relation::in, {values}));
     }
   }

@@ -17,9 +17,17 @@ TEST(NextWithin, IsTheNextAttainableValue) {
     std::uint32_t value, mask, next;
   };
   constexpr Row rows[] = {
-      {0, 0xff, 0},        {5, 0xff, 5},       {1, 0xf0, 0x10},     {0x11, 0xf0, 0x20},
-      {0x6, 0xd, 0x8},     {0xf1, 0xf0, 0},    {0x100, 0xff, 0},    {1, 0x80000000, 0x80000000},
-      {0x80000001, 0x80000000, 0},             {7, no_mask, 7},     {1, 0, 0},
+      {0, 0xff, 0},
+      {5, 0xff, 5},
+      {1, 0xf0, 0x10},
+      {0x11, 0xf0, 0x20},
+      {0x6, 0xd, 0x8},
+      {0xf1, 0xf0, 0},
+      {0x100, 0xff, 0},
+      {1, 0x80000000, 0x80000000},
+      {0x80000001, 0x80000000, 0},
+      {7, no_mask, 7},
+      {1, 0, 0},
   };
   for (const Row& row : rows) {
     EXPECT_EQ(next_within(row.value, row.mask), row.next) << row.value << " & " << row.mask;
@@ -52,7 +60,8 @@ Shape shape_of(const DecisionDag& dag) {
   return shape;
 }
 
-DecisionDag tree_of(MaskedWord subject, const std::vector<std::pair<std::uint32_t, unsigned>>& steps) {
+DecisionDag tree_of(MaskedWord subject,
+                    const std::vector<std::pair<std::uint32_t, unsigned>>& steps) {
   DagBuilder builder;
   std::vector<Piece> pieces;
   for (const auto& [start, ret] : steps) pieces.push_back({start, builder.returns(ret)});

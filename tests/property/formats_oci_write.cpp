@@ -98,6 +98,7 @@ TEST(OciWrite, RandomPolicies) {
     test::RandomPolicy sample = test::random_policy(random, shape);
     if (seed % 4 != 0) sample.policy.unlisted = kill_thread;
     OciWriteOptions options{.reader = *parse_oci_reader(readers[seed % 3]), .arches = sample.arches};
+    if (std::getenv("CALLGATE_SEEDS") != nullptr) std::fprintf(stderr, "seed %zu\n", seed);
     auto written = write_oci(sample.policy, options);
     exact += written ? 1 : 0;
     if (!written) {

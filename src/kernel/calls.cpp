@@ -196,10 +196,10 @@ KernelVerdict TaskModel::resume(ThreadId id, const SeccompData& data, std::int64
     verdict = filter_verdict(thread, data, true);
   }
   thread.stopped.reset();
-  return apply(id, data, std::move(verdict));
+  return apply(id, data, verdict);
 }
 
-KernelVerdict TaskModel::apply(ThreadId id, const SeccompData& data, KernelVerdict verdict) {
+KernelVerdict TaskModel::apply(ThreadId id, const SeccompData& data, const KernelVerdict& verdict) {
   ThreadState& thread = threads_[id];
   switch (verdict.result) {
     case CallResult::runs:

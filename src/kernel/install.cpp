@@ -18,7 +18,7 @@ bool is_null(const UserArgument& argument) {
 }  // namespace
 
 KernelAnswer TaskModel::prctl(ThreadId id, int option, std::uint64_t argument2,
-                              UserArgument argument3, std::uint64_t argument4,
+                              const UserArgument& argument3, std::uint64_t argument4,
                               std::uint64_t argument5) {
   ThreadState& caller = threads_.at(id);
   if (!caller.alive) return refuse(uapi::esrch);

@@ -23,11 +23,11 @@ Notification* TaskModel::find_notification(FilterId listener, std::uint64_t id) 
   return found == all.end() ? nullptr : &*found;
 }
 
-void TaskModel::finish_wait(ThreadId id, KernelVerdict verdict) {
+void TaskModel::finish_wait(ThreadId id, const KernelVerdict& verdict) {
   const std::uint64_t waiting = *std::exchange(threads_[id].waiting, std::nullopt);
   for (Filter& filter : filters_)
     std::erase_if(filter.notifications, [&](const Notification& n) { return n.id == waiting; });
-  threads_[id].reply = std::move(verdict);
+  threads_[id].reply = verdict;
 }
 
 KernelAnswer TaskModel::notify_recv(FilterId listener) {
@@ -56,7 +56,7 @@ KernelAnswer TaskModel::notify_send(FilterId listener, std::uint64_t id, int err
   verdict.result = goes_on ? CallResult::runs : CallResult::returns;
   verdict.value = error != 0 ? error : value;
   if (!goes_on) record(threads_[answered.thread], answered.data, 0, verdict);
-  finish_wait(answered.thread, std::move(verdict));
+  finish_wait(answered.thread, verdict);
   return {};
 }
 
@@ -120,7 +120,7 @@ void TaskModel::abandon_wait(ThreadId id) {
   verdict.result = CallResult::returns;
   verdict.value = found->data.nr == skipped_call ? -uapi::erestartsys : -uapi::eintr;
   record(threads_[id], found->data, 0, verdict);
-  finish_wait(id, std::move(verdict));
+  finish_wait(id, verdict);
 }
 
 void TaskModel::close_listener(ProcessId id, FilterId listener) {
@@ -139,7 +139,7 @@ void TaskModel::close_listener(ProcessId id, FilterId listener) {
     verdict.result = CallResult::returns;
     verdict.value = -uapi::enosys;
     record(threads_[orphan.thread], orphan.data, 0, verdict);
-    finish_wait(orphan.thread, std::move(verdict));
+    finish_wait(orphan.thread, verdict);
   }
 }
 

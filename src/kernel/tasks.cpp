@@ -52,7 +52,7 @@ ThreadId TaskModel::clone(ThreadId creator, CloneKind kind) {
     child.process = static_cast<ProcessId>(processes_.size());
     processes_.push_back(std::move(process));
   }
-  threads_.push_back(std::move(child));
+  threads_.push_back(child);
   return id;
 }
 

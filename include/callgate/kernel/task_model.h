@@ -174,8 +174,9 @@ class TaskModel {
 
   /// PR_GET/SET_SECCOMP and PR_GET/SET_NO_NEW_PRIVS; any other option: EINVAL. `argument3` is the
   /// filter of PR_SET_SECCOMP.
-  KernelAnswer prctl(ThreadId id, int option, std::uint64_t argument2, UserArgument argument3 = {},
-                     std::uint64_t argument4 = 0, std::uint64_t argument5 = 0);
+  KernelAnswer prctl(ThreadId id, int option, std::uint64_t argument2,
+                     const UserArgument& argument3 = {}, std::uint64_t argument4 = 0,
+                     std::uint64_t argument5 = 0);
   /// seccomp(2); ENOSYS before 3.17. An argument of another kind than the operation reads counts as
   /// unreadable.
   KernelAnswer seccomp(ThreadId id, std::uint32_t operation, std::uint32_t flags,
@@ -260,13 +261,13 @@ class TaskModel {
                                bool requested) const;
   void record(const ThreadState& thread, const SeccompData& data, int signal,
               KernelVerdict& verdict) const;
-  KernelVerdict apply(ThreadId id, const SeccompData& data, KernelVerdict verdict);
+  KernelVerdict apply(ThreadId id, const SeccompData& data, const KernelVerdict& verdict);
 
   void end_thread(ThreadId id, ProcessEnd end);
   void end_process(ProcessId id, ProcessEnd end);
   [[nodiscard]] const Notification* notification_of(ThreadId id) const;
   void abandon_wait(ThreadId id);
-  void finish_wait(ThreadId id, KernelVerdict verdict);
+  void finish_wait(ThreadId id, const KernelVerdict& verdict);
   [[nodiscard]] Notification* find_notification(FilterId listener, std::uint64_t id);
   [[nodiscard]] const Notification* find_notification(FilterId listener, std::uint64_t id) const;
 

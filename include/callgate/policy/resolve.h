@@ -17,8 +17,9 @@ struct NumberRange {
 };
 
 /// The numbers of one ABI that a rule speaks of, ascending, disjoint, not adjacent. Empty if the
-/// rule's section excludes the ABI, and for names that it lacks. Ranges are clipped to the ABI's own numbers (classify): a raw
-/// range never reaches from x86-64 into x32. -1 is there only if a raw range names it.
+/// rule's section excludes the ABI, and for names that it lacks. Ranges are clipped to the ABI's
+/// own numbers (classify): a raw range never reaches from x86-64 into x32. -1 is there only if a
+/// raw range names it.
 ///
 /// A group's multiplexed form (socketcall of @socket on i386) is there under a rule that does not
 /// deny only where every call it can carry is, on that ABI, first matched by a rule without a

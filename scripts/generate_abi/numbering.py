@@ -106,7 +106,9 @@ def releases(hand, man2, tables):
     for arches, _, name, since, source in tsv.read(f"{hand}/newer.tsv"):
         for arch in arches.split(","):
             stated[name, arch] = (since, source)
-    found, unknown = {}, []
+    names = {entry.name for table in tables.values() for entry in table.values()}
+    unknown = [f"releases.tsv: no ABI has {name}" for name, _ in stated if name not in names]
+    found = {}
     for arch in ARCHES:
         for entry in tables[arch].values():
             name = entry.name

@@ -20,7 +20,7 @@ class Hand:
     """What people entered: data/hand/*.tsv."""
 
     def __init__(self, folder, calls_of):
-        self.prototypes, self.names, self.kinds = {}, {}, {}
+        self.prototypes, self.names, self.kinds, self.used = {}, {}, {}, set()
         for call, arches, text, source in tsv.read(f"{folder}/prototypes.tsv"):
             for arch in numbering.ARCHES if arches == "*" else arches.split(","):
                 if call not in calls_of[arch] and arches != "*":
@@ -118,8 +118,19 @@ def name_parameters(manual, hand, call, placed):
 
 def with_hand_kinds(hand, call, placed):
     """Narrows parameters that the kernel cuts after entry."""
+    hand.used.update((call, name) for name, _, _ in placed)
     return [(name, hand.kinds.get((call, name), (kind,))[0], where)
             for name, kind, where in placed]
+
+
+def idle_rows(hand, calls_of):
+    """Hand-written rows that speak of nothing."""
+    calls = set().union(*calls_of.values())
+    wrong = [f"prototypes.tsv: no ABI has {call}" for call, _ in hand.prototypes
+             if call not in calls]
+    wrong += [f"names.tsv: no ABI has {call}" for call in hand.names if call not in calls]
+    return wrong + [f"kinds.tsv: {call} has no {parameter}" for call, parameter in hand.kinds
+                    if (call, parameter) not in hand.used]
 
 
 def all_signatures(hand_folder, tree, man2, tables):
@@ -154,6 +165,7 @@ def all_signatures(hand_folder, tree, man2, tables):
             grouped[entry.name, text][0].append(arch)
             if source not in grouped[entry.name, text][1]:
                 grouped[entry.name, text][1].append(source)
+    wrong += idle_rows(hand, calls_of)
     wrong += [f"{name}: no parameter names for {placed}" for name, placed in unnamed.items()]
     rows = [(name, ",".join(arches), text, " / ".join(sources))
             for (name, text), (arches, sources) in sorted(grouped.items())]

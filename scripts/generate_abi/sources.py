@@ -1,5 +1,4 @@
 """The pinned sources, fetched once into a cache folder."""
-import hashlib
 import os
 import subprocess
 import sys
@@ -48,9 +47,3 @@ def go_sys(cache):
     answer = run(["go", "mod", "download", "-json", module], cache)
     folder = next(line.split('"')[3] for line in answer.splitlines() if '"Dir"' in line)
     return f"{folder}/unix"
-
-
-def fingerprint(path):
-    """SHA-256 of a file, for the record in data/README.md."""
-    with open(path, "rb") as source:
-        return hashlib.sha256(source.read()).hexdigest()

@@ -1,11 +1,12 @@
 // `callgate dump`: the filters of a file, of a process, or of a program that is about to install
 // them.
 #include <fmt/format.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
+#include <fstream>
 
-#include "callgate/base/file.h"
 #include "callgate/bpf/assembly.h"
 #include "callgate/supervise/read_filters.h"
 #include "cli/program_file.h"
@@ -112,11 +113,16 @@ std::vector<Dumped> dumped_of(const Capture& capture) {
 /// True for what execve(2) runs: an ELF file or a script; a name without slash that is no file is
 /// looked for on PATH.
 bool is_program(const std::string& word) {
-  if (::access(word.c_str(), F_OK) != 0) return true;
-  const auto bytes = read_file(word, std::size_t{1} << 32);
-  return bytes && (bytes->starts_with("\x7f"
-                                      "ELF") ||
-                   bytes->starts_with("#!"));
+  struct stat status {};
+  if (::stat(word.c_str(), &status) != 0) return word.find('\0') == std::string::npos;
+  if (!S_ISREG(status.st_mode)) return false;
+  char magic[4] = {};
+  std::ifstream(word, std::ios::binary).read(magic, sizeof magic);
+  return std::memcmp(magic,
+                     "\x7f"
+                     "ELF",
+                     4) == 0 ||
+         std::memcmp(magic, "#!", 2) == 0;
 }
 
 std::string as_text(std::span<const Dumped> all) {

@@ -167,6 +167,9 @@ class Bytecode(unittest.TestCase):
                 self.assert_bad(callgate("emu", path, "getpid", timeout=30), "error")
                 self.assert_bad(callgate("asm", path, "-o", self.path("no"), timeout=30), "error")
                 self.assertFalse(os.path.exists(self.path("no")))
+        for name in ("truncated", "directory", "fifo", "huge", "not text", "sparse"):
+            with self.subTest("dump", name=name):
+                self.assert_bad(callgate("dump", unreadable_cases[name], timeout=30), "error")
         for arguments in (["emu"], ["emu", "x"], ["disasm"], ["asm"], ["dump"],
                           ["dump", "-p", "0"], ["dump", "-p", "1", "x"],
                           ["disasm", "--target", "middle", self.path("t.bpf")],

@@ -11,6 +11,7 @@
 
 #include "callgate/bpf/emulate.h"
 #include "callgate/meaning/proof.h"
+#include "meaning/sides.h"
 #include "random_program.h"
 #include "scale.h"
 #include "z3_oracle.h"
@@ -281,6 +282,47 @@ TEST(MeaningAgainstZ3, RandomPairsOfPrograms) {
   EXPECT_LE(counts.z3_gave_up, pairs / 20);
   for (const std::uint16_t code : seccomp_opcodes)
     EXPECT_GT(counts.opcodes[code], 0u) << "opcode " << code;
+}
+
+/// The diagram of a program, taken at one call. None if it does not fit.
+std::optional<std::uint32_t> meaning_at(const Program& program, const SeccompData& data) {
+  meaning::FirstLayer layer(200'000);
+  meaning::ProgramSide side(program, layer);
+  const meaning::Assignment point = meaning::assignment_of(data);
+  try {
+    const auto first = meaning::value_at(layer.store, layer.order, side.layer1(), point);
+    meaning::Question question(200'000, side.related(), layer.returns);
+    const auto second = side.layer2(first, question);
+    return layer.returns.value(meaning::value_at(question.store, question.order, second, point));
+  } catch (const meaning::DiagramOverflow&) {
+    return std::nullopt;
+  }
+}
+
+TEST(MeaningOfPrograms, AtEveryPointWhatTheEmulatorSays) {
+  Rng rng(21);
+  std::size_t overflows = 0;
+  const std::size_t programs = scaled(150, 5000);
+  for (std::size_t i = 0; i < programs && !HasFailure(); ++i) {
+    const Target target{.byte_order = below(rng, 2) == 0 ? ByteOrder::big : ByteOrder::little,
+                        .shift_rule = below(rng, 2) == 0 ? ShiftRule::low5 : ShiftRule::low6};
+    const auto program = Program::verify(random_pair_member(rng, target), target);
+    ASSERT_TRUE(program);
+    for (int j = 0; j < 8; ++j) {
+      // Zeros often, or nothing would be divided by them.
+      const auto word = [&] { return below(rng, 3) == 0 ? 0 : rng() & rng(); };
+      SeccompData data{.nr = static_cast<std::uint32_t>(word()),
+                       .arch = static_cast<std::uint32_t>(word()),
+                       .instruction_pointer = word()};
+      for (auto& arg : data.args) arg = word();
+      const auto meant = meaning_at(*program, data);
+      overflows += !meant;
+      if (!meant) break;
+      EXPECT_EQ(*meant, normalise(emulate(*program, data))) << "program " << i;
+    }
+  }
+  std::printf("%zu of %zu programs do not fit\n", overflows, programs);
+  EXPECT_LE(overflows, programs / 20);
 }
 
 }  // namespace

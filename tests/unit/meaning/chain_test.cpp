@@ -286,5 +286,29 @@ TEST(Chain, BlocksMayNotReadWhatTheyDidNotWrite) {
   EXPECT_TRUE(is_undecided(prove(policy, native, program, {&hint, 1}, {.nodes_per_call = 60})));
 }
 
+TEST(Chain, RegistersAreNotZeroAtALaterEntry) {
+  // The second block would be right if A were 0 where it begins; A is what the first block loaded.
+  Policy policy{.abi = Release{6, 12}};
+  policy.unknown = kill_process;
+  policy.rules = {{.action = deny(1),
+                   .calls = {Selector::named("ioctl")},
+                   .condition = test_of(word(0, Operand::Kind::low), Relation::eq, 7)},
+                  {.action = deny(2),
+                   .calls = {Selector::named("ioctl")},
+                   .condition = test_of(word(0, Operand::Kind::low), Relation::ge, 0)}};
+  Builder b;
+  const auto kill = b.label();
+  const auto second = b.label();
+  b.load(offset_arch).jump(op::jeq_k, audit_x86_64, Builder::next, kill);
+  b.load(offset_nr).jump(op::jeq_k, ioctl_number, Builder::next, kill);
+  ChainHint hint{.number = ioctl_number, .rules = {0, 1}, .entries = {b.here()}};
+  b.load(offset_low(0)).jump(op::jeq_k, 7, Builder::next, second).ret(deny(1).ret());
+  b.place(second);
+  hint.entries.push_back(b.here());
+  b.jump(op::jeq_k, 0, Builder::next, kill).ret(deny(2).ret()).place(kill);
+  hint.entries.push_back(b.here());
+  EXPECT_TRUE(is_different(prove(policy, native, b.ret(ret_kill).build(), {&hint, 1})));
+}
+
 }  // namespace
 }  // namespace callgate::test

@@ -37,8 +37,10 @@ std::size_t find_bad_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+/// What lies between the end of one token and the start of the next that is a value or a key.
+/// (RapidJSON tells of a closing bracket before it steps over it.)
 bool is_separator(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':';
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':' || c == ']' || c == '}';
 }
 
 }  // namespace
@@ -157,6 +159,7 @@ class TreeBuilder {
   bool open(Kind kind) {
     if (!add(kind)) return false;
     tree_.nodes_.back().length = 1;
+    consumed_ = tree_.nodes_.back().offset + 1;  // told before the bracket is stepped over
     if (open_.size() == max_depth) {
       reporter_.add(Severity::error, tree_.nodes_.back().offset, 1,
                     fmt::format("nested more than {} deep", max_depth));
@@ -168,7 +171,6 @@ class TreeBuilder {
 
   bool close() {
     open_.pop_back();
-    consumed_ = stream_.Tell();
     return true;
   }
 

@@ -25,6 +25,7 @@
 #include "callgate/abi/syscalls.h"
 #include "callgate/formats/oci.h"
 #include "formats/oci_cubes.h"
+#include "formats/oci_names.h"
 #include "formats/oci_section.h"
 
 namespace callgate {
@@ -40,16 +41,6 @@ constexpr Action enosys = deny(38);
 constexpr std::uint32_t highest_x86_64 = x32_bit - 1;
 constexpr std::uint32_t bit_30_clear_from = 0x80000000;  // and to the next:
 constexpr std::uint32_t bit_30_set_from = 0xc0000000;
-
-/// Calls that libseccomp's table lacks although its other architectures' calls are as new.
-struct Missing {
-  Arch arch;
-  std::string_view name;
-  Release until;  ///< absent from tables up to this level
-};
-constexpr std::array<Missing, 1> missing_calls = {{
-    {Arch::x32, "map_shadow_stack", {6, 7, 0}},
-}};
 
 /// Argument words are compared by their low halves on these.
 bool compares_low_halves(Arch arch) {
@@ -227,14 +218,7 @@ class Importer {
 };
 
 const Syscall* Importer::known(Arch arch, std::string_view name) const {
-  const Syscall* call = find_syscall(arch, name);
-  if (call == nullptr || call->since > context_.libseccomp) return nullptr;
-  for (const Missing& missing : missing_calls) {
-    if (missing.arch == arch && missing.name == name && context_.libseccomp <= missing.until) {
-      return nullptr;
-    }
-  }
-  return call;
+  return oci::libseccomp_call(arch, name, context_.libseccomp);
 }
 
 std::vector<Arch> Importer::arches_that_know(std::string_view name) const {

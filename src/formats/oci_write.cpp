@@ -18,6 +18,7 @@
 #include "callgate/abi/syscalls.h"
 #include "callgate/meaning/proof.h"
 #include "callgate/policy/evaluate.h"
+#include "formats/oci_names.h"
 #include "formats/oci_regions.h"
 
 namespace callgate {
@@ -178,8 +179,7 @@ OciContext Writer::context() const {
 }
 
 const Syscall* Writer::known(Arch arch, std::string_view name) const {
-  const Syscall* call = find_syscall(arch, name);
-  return call != nullptr && call->since <= options_.libseccomp ? call : nullptr;
+  return oci::libseccomp_call(arch, name, options_.libseccomp);
 }
 
 Result<void> Writer::check_surroundings() {
@@ -501,7 +501,8 @@ Result<void> Writer::judge_nameless(const Policy& read_back) {
   if (!options_.approximate_stricter || !denies(got.kind)) {
     return fail(inexpressible(differs->witness, wanted, got));
   }
-  state(fmt::format("numbers without a name get {} under {}, not {}", to_string(got), runtime(),
+  state(fmt::format("numbers that have no name for a libseccomp of {} get {} under {}, {:#x} not {}",
+                    to_string(options_.libseccomp), to_string(got), runtime(), differs->witness.nr,
                     to_string(wanted)));
   return {};
 }

@@ -1,6 +1,7 @@
 // Each reader's quirks by example, and what is wrong with a profile by table.
 #include <gtest/gtest.h>
 
+#include "callgate/abi/syscalls.h"
 #include "callgate/formats/oci.h"
 #include "callgate/policy/evaluate.h"
 
@@ -191,15 +192,15 @@ TEST(OciRead, EveryMistakeHasItsPlace) {
       {"{\"defaultAction\": 7}", "runc", 1, 19, "must be a string"},
       {"{\"defaultAction\": \"SCMP_ACT_DENY\"}", "runc", 1, 19, "is not an action"},
       {with_rules(""), "runc", 0, 0, ""},
-      {arg(R"({"index": 6, "op": "SCMP_CMP_EQ", "value": 1})"), "runc", 2, 63, "at most 5"},
-      {arg(R"({"index": 0, "op": "SCMP_CMP_EQ", "value": -1})"), "runc", 2, 96, "negative"},
-      {arg(R"({"index": 0, "op": "SCMP_CMP_EQ", "value": 1e3})"), "runc", 2, 96, "whole number"},
-      {arg(R"({"index": 0, "op": "SCMP_CMP_EQ", "value": 18446744073709551616})"), "runc", 2, 96,
+      {arg(R"({"index": 6, "op": "SCMP_CMP_EQ", "value": 1})"), "runc", 2, 68, "at most 5"},
+      {arg(R"({"index": 0, "op": "SCMP_CMP_EQ", "value": -1})"), "runc", 2, 101, "negative"},
+      {arg(R"({"index": 0, "op": "SCMP_CMP_EQ", "value": 1e3})"), "runc", 2, 101, "whole number"},
+      {arg(R"({"index": 0, "op": "SCMP_CMP_EQ", "value": 18446744073709551616})"), "runc", 2, 101,
        "at most"},
-      {arg(R"({"index": 0, "op": "EQ", "value": 1})"), "runc", 2, 72, "is not an operator"},
-      {arg(R"({"index": 0, "value": 1})"), "runc", 2, 53, "without `op`"},
-      {with_rules(R"({"names": [""], "action": "SCMP_ACT_ALLOW"})"), "runc", 1, 58, "empty name"},
-      {with_rules(R"({"names": ["read"]})"), "runc", 1, 47, "without `action`"},
+      {arg(R"({"index": 0, "op": "EQ", "value": 1})"), "runc", 2, 77, "is not an operator"},
+      {arg(R"({"index": 0, "value": 1})"), "runc", 2, 58, "without `op`"},
+      {with_rules(R"({"names": [""], "action": "SCMP_ACT_ALLOW"})"), "runc", 1, 61, "empty name"},
+      {with_rules(R"({"names": ["read"]})"), "runc", 1, 50, "without `action`"},
       {R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 4095})", "runc", 1, 56, "4094"},
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1})", "crun", 1, 56, "takes none"},
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"]})", "runc", 1, 47,
@@ -210,10 +211,10 @@ TEST(OciRead, EveryMistakeHasItsPlace) {
       {R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86"],
            "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]})", "docker", 2, 23, "both"},
       {with_rules(R"({"name": "read", "names": ["write"], "action": "SCMP_ACT_ALLOW"})"), "docker", 1,
-       56, "both"},
-      {with_rules(rule + R"(, "includes": {"minKernel": "four"}})"), "docker", 1, 121, "kernel version"},
+       59, "both"},
+      {with_rules(rule + R"(, "includes": {"minKernel": "four"}})"), "docker", 1, 124, "kernel version"},
       {with_rules(R"({"names": ["read"], "action": "SCMP_ACT_ERRNO", "errno": "ENOPE"})"), "podman", 1,
-       104, "no errno"},
+       107, "no errno"},
       {with_rules(rule + R"(, "args": [{"index": 0, "op": "SCMP_CMP_LE", "value": 5}]},
          {"names": ["read"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "op": "SCMP_CMP_GE", "value": 5}]})"),
        "runc", 2, 10, "leaves open"},

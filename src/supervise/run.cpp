@@ -21,6 +21,7 @@
 #include "callgate/runtime/install.h"
 #include "supervise/closing.h"
 #include "supervise/injector.h"
+#include "supervise/memory.h"
 #include "supervise/supervisor.h"
 
 extern char** environ;
@@ -131,6 +132,19 @@ bool attach(int channel, pid_t program) {
   return send_hello(channel, hello) && hello.refused == 0;
 }
 
+/// Under Yama's scope 1 an unprivileged tracer that is no ancestor reaches only what it has traced
+/// from its birth on: the program itself names us, its children do not inherit that.
+bool yama_hides_children() {
+  const std::string scope = supervise::read_proc_file("/proc/sys/kernel/yama/ptrace_scope", 16);
+  if (scope.empty() || scope.front() == '0') return false;
+  constexpr unsigned cap_sys_ptrace = 19;
+  const std::string status = supervise::read_proc_file("/proc/self/status", 65536);
+  const auto at = status.find("CapEff:\t");
+  if (at == std::string::npos) return true;
+  const unsigned long long effective = std::strtoull(status.c_str() + at + 8, nullptr, 16);
+  return (effective >> cap_sys_ptrace & 1) == 0;
+}
+
 /// Traces the other threads, which libraries may have started before the program was closed.
 void seize_threads(pid_t program) {
   DIR* folder = ::opendir(fmt::format("/proc/{}/task", program).c_str());
@@ -166,7 +180,8 @@ void supervise_program(const Start& start, UniqueFd channel, UniqueFd errors, pi
                 start.adopts, errors.get()});
   if (closed.ended) return;
   const bool is_full = options.report == ReportLevel::full;
-  const bool traces_tree = is_full && !options.log_only && can_kill(start.confinement);
+  const bool has_kills = !options.log_only && can_kill(start.confinement);
+  const bool traces_tree = is_full && (has_kills || yama_hides_children());
   if (is_full && !closed.degraded.empty()) {
     options.sink->message("denials with an errno are not reported: " + closed.degraded);
   }

@@ -74,7 +74,7 @@ class Lowering {
     const Arch high = *classify(audit, x32_bit);
     CALLGATE_CHECK(add_numbers(low, 0, pieces));
     if (high != low) CALLGATE_CHECK(add_numbers(high, x32_bit, pieces));
-    CALLGATE_TRY(const NodeId skipped, skipped_node(low, high));
+    CALLGATE_TRY(const NodeId skipped, skipped_node(low));
     pieces.push_back({skipped_call, skipped});
     const auto is_same = [](const Piece& a, const Piece& b) { return a.to == b.to; };
     pieces.erase(std::unique(pieces.begin(), pieces.end(), is_same), pieces.end());
@@ -86,19 +86,19 @@ class Lowering {
       pieces.push_back({start, builder_.returns(policy_.unlisted.ret())});
       return {};
     }
-    for (const NumberPiece& piece : number_pieces(policy_, arch)) {
+    CALLGATE_TRY(const std::vector<NumberPiece> numbers, number_pieces(policy_, arch));
+    for (const NumberPiece& piece : numbers) {
       CALLGATE_TRY(const NodeId node, piece_node(arch, piece));
       pieces.push_back({piece.numbers.first, node});
     }
     return {};
   }
 
-  /// -1 is the lower ABI's; where only the one that shares its audit number is listed, it gets
-  /// `otherwise`.
-  Result<NodeId> skipped_node(Arch low, Arch high) {
+  /// -1 is the ABI's whose numbers begin at 0; where only the one that shares its audit number is
+  /// listed, -1 gets `otherwise`.
+  Result<NodeId> skipped_node(Arch low) {
     if (is_listed(low)) return piece_node(low, skipped_piece(policy_, low));
-    const bool is_other = high != low && is_listed(high);
-    return builder_.returns((is_other ? policy_.otherwise : policy_.unlisted).ret());
+    return builder_.returns(policy_.otherwise.ret());
   }
 
   Result<NodeId> piece_node(Arch arch, const NumberPiece& piece) {

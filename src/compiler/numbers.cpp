@@ -64,7 +64,7 @@ std::vector<std::size_t> deciding(const Policy& policy, const std::set<std::size
 
 }  // namespace
 
-std::vector<NumberPiece> number_pieces(const Policy& policy, Arch arch) {
+Result<std::vector<NumberPiece>> number_pieces(const Policy& policy, Arch arch) {
   const auto [first, last] = domain(arch);
   std::vector<Event> events{{first, Event::Kind::cut, 0}};
   add_rule_events(policy, arch, events);
@@ -73,6 +73,7 @@ std::vector<NumberPiece> number_pieces(const Policy& policy, Arch arch) {
             [](const Event& a, const Event& b) { return a.at < b.at; });
   std::vector<NumberPiece> pieces;
   std::set<std::size_t> active;
+  std::size_t total = 0;
   for (std::size_t i = 0; i < events.size() && events[i].at <= last;) {
     const std::uint64_t at = events[i].at;
     for (; i < events.size() && events[i].at == at; ++i) {
@@ -83,6 +84,12 @@ std::vector<NumberPiece> number_pieces(const Policy& policy, Arch arch) {
     const auto start = static_cast<std::uint32_t>(at);
     const auto end = static_cast<std::uint32_t>(std::min<std::uint64_t>(next - 1, last));
     pieces.push_back({{start, end}, deciding(policy, active), fallback_of(policy, arch, start)});
+    total += pieces.back().rules.size();
+    if (total > max_piece_rules) {
+      return fail("too many rules with conditions speak of the same call numbers on " +
+                      std::string(arch_info(arch).name) + ": a filter has no room for them",
+                  "let fewer rules speak of number ranges or of every number");
+    }
   }
   return pieces;
 }

@@ -74,6 +74,17 @@ expect 0 "allow read, write, exit_group" "$callgate" convert app.policy --to tex
 expect 0 "static const struct sock_filter app[" "$callgate" convert app.bpf --to header
 expect 0 '"instructions"' "$callgate" convert app.bpf --to json
 
+# Docker's default profile stays small, with and without the ABIs beside x86-64.
+profile=${CALLGATE_SHARED:-$CALLGATE_SOURCE_DIR/../shared/data}/moby-default.json
+if [ -r "$profile" ]; then
+  "$callgate" convert "$profile" --to raw --arch x86_64 --caps none -o moby.bpf 2>/dev/null
+  size=$(($(stat -c %s moby.bpf) / 8))
+  echo "Docker's default profile, x86_64, no capabilities: $size instructions"
+  [ "$size" -gt 20 ] && [ "$size" -le 100 ] || { echo "FAIL: that is not in 21..100"; failures=$((failures + 1)); }
+else
+  echo "skipped: the size of Docker's default profile ($profile is not there)"
+fi
+
 # What is refused.
 expect 2 "lifting a program to a policy is not supported" "$callgate" convert app.bpf --to text
 expect 2 "not a policy" "$callgate" compile app.bpf -o x

@@ -62,7 +62,7 @@ TEST(RandomPolicies, EvaluateEmulateAndProofAgree) {
 }
 
 TEST(RandomPolicies, ChainsAreProvedByTheirHints) {
-  const std::size_t count = scaled(300, 10'000);
+  const std::size_t count = scaled(300, 3'000);
   Random random(0xc4a1);
   // No room for a call's diagram: only the blocks can be proved.
   const ProofBudget tiny{.nodes_per_call = 600};

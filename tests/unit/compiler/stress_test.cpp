@@ -159,6 +159,18 @@ TEST(Stress, ManyValuesAreATree) {
   EXPECT_LT(trace(made->program, call).path.size(), 30u);
 }
 
+TEST(Stress, RulesOnEveryNumberAreRefusedWhereTheyCannotFit) {
+  Policy policy = empty_policy();
+  for (std::uint64_t rule = 0; rule < 10'000; ++rule) {
+    policy.rules.push_back({.action = rule % 2 == 0 ? allow : deny(13),
+                            .calls = {Selector::any()},
+                            .condition = on_low(0, Relation::eq, {single(rule)})});
+  }
+  const auto made = compile(policy, {.arches = {Arch::x86_64}});
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().text().find("too many rules"), std::string::npos) << made.error().text();
+}
+
 TEST(Stress, FarJumpsInBothDirectionsOfATest) {
   // Two large calls side by side: the tree above them jumps past more than 255 instructions.
   Random random(255);

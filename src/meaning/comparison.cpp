@@ -110,7 +110,8 @@ std::size_t Comparison::allowance() const noexcept {
 }
 
 void Comparison::collect(Diagram left, Diagram right) {
-  if (!seen_.try_emplace(pair_key(left, right), true).second) return;
+  if (!seen_.insert(pair_key(left, right)).second) return;
+  layer_.store.charge(1);
   if (is_terminal(left) && is_terminal(right)) {
     meetings_.push_back({left, right, path_});
     return;
@@ -146,11 +147,11 @@ Answer Comparison::run() {
   try {
     left_root_ = left_.layer1();
     right_root_ = right_.layer1();
+    collect(left_root_, right_root_);
   } catch (const DiagramOverflow&) {
     return Undecided{"every call"};
   }
   spend(layer_.store.size());
-  collect(left_root_, right_root_);
   std::optional<Answer> open;
   for (const Meeting& meeting : meetings_) {
     Answer answer = decide(meeting);

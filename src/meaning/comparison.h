@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "meaning/sides.h"
 
@@ -106,7 +107,7 @@ class Comparison {
   Diagram right_root_ = no;
   Assignment path_;
   std::vector<Meeting> meetings_;
-  std::unordered_map<std::uint64_t, bool> seen_;     ///< pairs of nodes; never iterated
+  std::unordered_set<std::uint64_t> seen_;           ///< pairs of nodes; never iterated
   std::unordered_map<std::uint64_t, Diagram> care_;  ///< of one meeting; never iterated
 };
 

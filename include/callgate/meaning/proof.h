@@ -62,8 +62,8 @@ using Answer = std::variant<Equal, Differs, Undecided>;
 [[nodiscard]] Answer stricter(const Program& left, const Program& right,
                               const ProofBudget& budget = {});
 
-/// A return value as the kernel tells it apart: errno capped at MAX_ERRNO (4095), data of KILL,
-/// LOG and ALLOW dropped.
+/// A return value as the kernel tells it apart (__seccomp_filter of kernel/seccomp.c, 6.12): errno
+/// capped at MAX_ERRNO (4095), the data of TRAP and TRACE kept, all other data dropped.
 [[nodiscard]] std::uint32_t normalise(std::uint32_t ret) noexcept;
 
 }  // namespace callgate

@@ -4,18 +4,45 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "callgate/base/file.h"
+#include "callgate/formats/builtin.h"
 #include "callgate/formats/text.h"
 
 namespace callgate::cli {
 namespace {
 
+/// The mistakes of a text that did not parse, and those that check finds in what did, so that a
+/// person hears of all at once.
+Error with_findings(ParsedPolicy parsed, std::string_view text, const std::vector<Arch>& asked) {
+  std::vector<Diagnostic> all = std::move(parsed.diagnostics);
+  std::vector<Diagnostic> notes;
+  std::vector<Diagnostic> found =
+      check(parsed.policy, choose_arches(asked, parsed.policy, notes));
+  std::erase_if(found, [&](const Diagnostic& finding) {
+    return finding.severity != Severity::error ||
+           std::any_of(all.begin(), all.end(), [&](const Diagnostic& known) {
+             return known.place.line == finding.place.line;
+           });
+  });
+  quote_lines(found, text);
+  all.insert(all.end(), found.begin(), found.end());
+  std::stable_sort(all.begin(), all.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return a.place.line < b.place.line;
+  });
+  return Error(std::move(all));
+}
+
 Result<LoadedSource> read_text(std::string_view bytes, const std::string& path,
-                               const LoadOptions&) {
-  CALLGATE_TRY(ParsedPolicy parsed, parse_policy(bytes, path));
+                               const LoadOptions& options) {
+  ParsedPolicy parsed = read_policy(bytes, path);
+  if (has_errors(parsed.diagnostics)) {
+    return fail(with_findings(std::move(parsed), bytes, options.arches));
+  }
   return LoadedSource{.content = std::move(parsed.policy),
-                      .diagnostics = std::move(parsed.diagnostics)};
+                      .diagnostics = std::move(parsed.diagnostics),
+                      .text = std::string(bytes)};
 }
 
 Result<LoadedSource> read_raw(std::string_view bytes, const std::string&,
@@ -46,6 +73,25 @@ Result<LoadedSource> read_oci_profile(std::string_view bytes, const std::string&
   CALLGATE_TRY(OciImport import, read_oci(bytes, path, source.context));
   notes.insert(notes.end(), import.diagnostics.begin(), import.diagnostics.end());
   return LoadedSource{.content = std::move(import.policy), .diagnostics = std::move(notes)};
+}
+
+/// A built-in profile, unless a file has that name.
+bool names_builtin_profile(const std::string& path) {
+  const auto names = builtin_profile_names();
+  return std::find(names.begin(), names.end(), path) != names.end() &&
+         !std::filesystem::exists(path);
+}
+
+Result<LoadedSource> load_builtin(const std::string& name, const LoadOptions& options) {
+  const auto docker = docker_capabilities();
+  const std::vector<std::string> capabilities =
+      options.oci ? options.oci->context.capabilities
+                  : std::vector<std::string>(docker.begin(), docker.end());
+  CALLGATE_TRY(ParsedPolicy parsed, find_builtin_profile(name, capabilities));
+  return LoadedSource{.path = name,
+                      .content = std::move(parsed.policy),
+                      .diagnostics = std::move(parsed.diagnostics),
+                      .text = std::string(builtin_profile_text(name))};
 }
 
 /// The opcode's high byte is zero in every instruction, so a program always holds a NUL byte, and
@@ -108,8 +154,21 @@ Result<LoadedSource> parse_source(std::string_view bytes, const std::string& pat
 }
 
 Result<LoadedSource> load_source(const std::string& path, const LoadOptions& options) {
+  if (names_builtin_profile(path)) return load_builtin(path, options);
   CALLGATE_TRY(const std::string bytes, read_file(path));
   return parse_source(bytes, path, options);
+}
+
+Result<Compilation> compile_source(const LoadedSource& source, const CompileOptions& options) {
+  auto made = compile(*source.policy(), options);
+  if (!made) return fail(quoted(std::move(made).error(), source));
+  quote_lines(made->diagnostics, source.text);
+  return made;
+}
+
+Error quoted(Error error, const LoadedSource& source) {
+  quote_lines(error.diagnostics, source.text);
+  return error;
 }
 
 Result<std::vector<Arch>> parse_arches(std::string_view list) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "callgate/bpf/program.h"
+#include "callgate/compiler/compile.h"
 #include "callgate/formats/oci.h"
 #include "callgate/policy/policy.h"
 #include "cli/verb.h"
@@ -44,18 +45,27 @@ struct LoadedSource {
   SourceFormat format = SourceFormat::text;
   std::variant<Policy, Program> content;
   std::vector<Diagnostic> diagnostics;  ///< warnings and notes of the reader
+  std::string text;                     ///< of a policy in our language, for quoting; else empty
 
   [[nodiscard]] const Policy* policy() const noexcept { return std::get_if<Policy>(&content); }
   [[nodiscard]] const Program* program() const noexcept { return std::get_if<Program>(&content); }
 };
 
-/// Reads a file ("-": standard input) in whatever format it has. Errors: those of read_file and of
-/// the format's reader; bytes that no reader recognises.
+/// Reads a file ("-": standard input) in whatever format it has, or a built-in profile where no file
+/// has its name. Errors: those of read_file and of the format's reader; bytes that no reader
+/// recognises.
 [[nodiscard]] Result<LoadedSource> load_source(const std::string& path,
                                                const LoadOptions& options = {});
 /// The same for bytes already in memory; `path` is used in messages only.
 [[nodiscard]] Result<LoadedSource> parse_source(std::string_view bytes, const std::string& path,
                                                 const LoadOptions& options = {});
+
+/// compile(), with the lines that its findings speak of.
+[[nodiscard]] Result<Compilation> compile_source(const LoadedSource& source,
+                                                 const CompileOptions& options);
+
+/// An error about a source's policy, with the lines that its diagnostics speak of.
+[[nodiscard]] Error quoted(Error error, const LoadedSource& source);
 
 /// The ABIs of an --arch option: "x86_64,i386". Empty text gives none. Errors: an unknown name, one
 /// named twice.

@@ -56,11 +56,12 @@ Result<std::string> stage_text(const Job& job, const std::string& stage) {
   const Stage named = stage == "dag"       ? Stage::dag
                       : stage == "program" ? Stage::program
                                            : Stage::proof;
-  return print_stage(policy, job.options, named);
+  auto text = print_stage(policy, job.options, named);
+  return text ? std::move(text) : fail(quoted(std::move(text).error(), job.source));
 }
 
 Result<std::string> compiled_text(const Job& job, const std::string& form, std::string_view path) {
-  CALLGATE_TRY(const Compilation made, compile(*job.source.policy(), job.options));
+  CALLGATE_TRY(const Compilation made, compile_source(job.source, job.options));
   report(made.diagnostics);
   const std::string_view name =
       job.source.policy()->name.empty() ? path : job.source.policy()->name;

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 
 #include "callgate/bpf/assembly.h"
 #include "callgate/compiler/compile.h"
-#include "callgate/formats/builtin.h"
 #include "callgate/formats/oci_write.h"
+#include "callgate/formats/text.h"
 #include "cli/common.h"
 #include "cli/compilation_json.h"
 #include "cli/oci_options.h"
@@ -79,7 +78,7 @@ Result<Program> program_of(LoadedSource& source, const std::vector<Arch>& asked)
   std::vector<Diagnostic> notes;
   CompileOptions options;
   options.arches = choose_arches(asked, *source.policy(), notes);
-  CALLGATE_TRY(Compilation made, compile(*source.policy(), options));
+  CALLGATE_TRY(Compilation made, compile_source(source, options));
   report(notes);
   report(made.diagnostics);
   return std::move(made.program);
@@ -100,21 +99,11 @@ Result<std::string> to_oci(const ConvertVerb& verb, const Policy& policy,
   return std::move(written.json);
 }
 
-/// A file, or a built-in profile where no file has that name.
-Result<LoadedSource> load(const ConvertVerb& verb, const LoadOptions& options) {
-  const auto names = builtin_profile_names();
-  const bool is_name = std::find(names.begin(), names.end(), verb.source) != names.end();
-  if (!is_name || std::filesystem::exists(verb.source)) return load_source(verb.source, options);
-  CALLGATE_TRY(ParsedPolicy parsed,
-               find_builtin_profile(verb.source, options.oci->context.capabilities));
-  return LoadedSource{.path = verb.source, .content = std::move(parsed.policy)};
-}
-
 Result<std::string> converted(const ConvertVerb& verb, const ConvertTarget& target) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
   LoadOptions options{.arches = asked};
   CALLGATE_TRY(options.oci, oci_source(verb.oci, asked));
-  CALLGATE_TRY(LoadedSource source, load(verb, options));
+  CALLGATE_TRY(LoadedSource source, load_source(verb.source, options));
   report(source.diagnostics);
   const bool is_oci = verb.to == "oci";
   if (is_oci && source.policy() != nullptr) {

@@ -1,16 +1,13 @@
 // callgate run: a program under a policy, its denials explained.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
 #include "callgate/compiler/compile.h"
-#include "callgate/formats/builtin.h"
 #include "callgate/supervise/run.h"
 #include "cli/common.h"
 #include "cli/oci_options.h"
@@ -77,32 +74,8 @@ int fail_run(const Error& error, int code = run_failed) {
   return code;
 }
 
-/// The names of the capabilities in this process's bounding set, which is what a profile's
-/// conditions on capabilities are about.
-std::vector<std::string> bounding_set() {
-  std::vector<std::string> names;
-  const auto all = capability_names();
-  for (std::size_t number = 0; number < all.size(); ++number) {
-    if (::prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1) names.emplace_back(all[number]);
-  }
-  return names;
-}
-
 Result<LoadedSource> load_profile(const RunVerb& verb, const std::vector<Arch>& asked) {
-  std::vector<std::string> capabilities = bounding_set();
-  if (!verb.caps.empty()) {
-    CALLGATE_TRY(capabilities, parse_capabilities(verb.caps));
-  }
-  const auto names = builtin_profile_names();
-  if (std::find(names.begin(), names.end(), verb.profile) != names.end()) {
-    CALLGATE_TRY(ParsedPolicy parsed, find_builtin_profile(verb.profile, capabilities));
-    return LoadedSource{.path = verb.profile,
-                        .content = std::move(parsed.policy),
-                        .diagnostics = std::move(parsed.diagnostics)};
-  }
-  OciOptions oci_options;
-  CALLGATE_TRY(OciSource oci, oci_source(oci_options, asked));
-  oci.context.capabilities = std::move(capabilities);
+  CALLGATE_TRY(OciSource oci, oci_source({.caps = verb.caps}, asked));
   utsname kernel{};
   ::uname(&kernel);
   oci.context.kernel = parse_release(kernel.release).value_or(newest_release());
@@ -116,7 +89,7 @@ Result<Confinement> load_confinement(const RunVerb& verb) {
   const Policy& policy = *source.policy();
   CompileOptions options;
   options.arches = choose_arches(asked, policy, source.diagnostics);
-  CALLGATE_TRY(Compilation made, compile(policy, options));
+  CALLGATE_TRY(Compilation made, compile_source(source, options));
   if (verb.verbose) {
     cli::report(source.diagnostics);
     cli::report(made.diagnostics);
@@ -207,8 +180,8 @@ void add_run_verb(CLI::App& app, Action& chosen) {
                       "append reports to FILE instead of standard error");
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
   command->add_option("--caps", verb->caps,
-                      "capabilities that a profile's conditions ask for: none, all, docker, or names; "
-                      "else the bounding set of this process");
+                      "capabilities that a profile's conditions ask for: none, all, docker (default), "
+                      "or names");
   command->add_flag("--log-only", verb->log_only, "report denials, let the calls through");
   command->add_flag("--json", verb->json, "reports as one JSON object a line (docs/run.md)");
   command->add_flag("-v,--verbose", verb->verbose, "show the policy's warnings as well");

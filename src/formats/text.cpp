@@ -399,15 +399,18 @@ class PolicyParser {
 }  // namespace
 }  // namespace formats
 
-Result<ParsedPolicy> parse_policy(std::string_view text, const std::string& file) {
+ParsedPolicy read_policy(std::string_view text, const std::string& file) {
   if (text.size() > max_input_bytes)
-    return fail(Error(Diagnostic{.message = "a policy has at most 16 MiB", .place = {file}}));
+    return {{}, {Diagnostic{.message = "a policy has at most 16 MiB", .place = {file}}}};
   formats::TextReport report(text, file);
   Policy policy = formats::PolicyParser(text, report).run();
-  const bool failed = report.has_errors();
-  std::vector<Diagnostic> diagnostics = report.take();
-  if (failed) return fail(Error(std::move(diagnostics)));
-  return ParsedPolicy{std::move(policy), std::move(diagnostics)};
+  return {std::move(policy), report.take()};
+}
+
+Result<ParsedPolicy> parse_policy(std::string_view text, const std::string& file) {
+  ParsedPolicy parsed = read_policy(text, file);
+  if (has_errors(parsed.diagnostics)) return fail(Error(std::move(parsed.diagnostics)));
+  return parsed;
 }
 
 }  // namespace callgate

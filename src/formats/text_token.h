@@ -16,7 +16,6 @@ class TextReport {
   void add(Severity severity, Place place, std::string message, std::string hint = {});
   /// All of them in the order of the text, each with its line.
   [[nodiscard]] std::vector<Diagnostic> take();
-  [[nodiscard]] bool has_errors() const { return errors_ > 0; }
   /// True if more mistakes were found than are listed: reading on is of no use.
   [[nodiscard]] bool is_full() const { return errors_ > max_errors; }
   [[nodiscard]] const std::string& file() const { return file_; }

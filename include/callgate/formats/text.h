@@ -14,8 +14,12 @@ namespace callgate {
 /// A policy and what there is to say about its text.
 struct ParsedPolicy {
   Policy policy;
-  std::vector<Diagnostic> diagnostics;  ///< warnings and notes; errors make the parse fail
+  std::vector<Diagnostic> diagnostics;  ///< in the order of the text, each with its line
 };
+
+/// Reads a policy as far as its text goes: what could be understood, and every mistake among the
+/// diagnostics. A policy whose diagnostics hold an error is good for further findings only.
+[[nodiscard]] ParsedPolicy read_policy(std::string_view text, const std::string& file);
 
 /// Parses a policy. The error holds every mistake of the file, each with its place. `file` is used
 /// in places only. Names are checked against every ABI's tables; whether a rule can be met on the

@@ -1,5 +1,5 @@
-// z3 as an oracle of equality: classic BPF as nested if-then-else over bit vectors. It shares nothing
-// with src/meaning: paths are merged forward, in the order of the instructions.
+// z3 as an oracle of equality: classic BPF as nested if-then-else over bit vectors. It shares
+// nothing with src/meaning: paths are merged forward, in the order of the instructions.
 #pragma once
 
 #include <z3++.h>

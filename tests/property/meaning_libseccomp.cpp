@@ -39,8 +39,7 @@ class RuleSets {
  public:
   RuleSets(const Libseccomp& library, std::uint32_t seed) : library_(library), random_(seed) {
     for (const Syscall& call : syscalls(Arch::x86_64))
-      if (!is_carried(call.name) && is_agreed(std::string(call.name)))
-        calls_.push_back(call.name);
+      if (!is_carried(call.name) && is_agreed(std::string(call.name))) calls_.push_back(call.name);
   }
 
   std::vector<PeerRule> make(bool with_ranges) {
@@ -108,7 +107,7 @@ class RuleSets {
 };
 
 std::optional<Program> build_here(const Libseccomp& library, const std::vector<PeerRule>& rules,
-                             std::uint32_t level) {
+                                  std::uint32_t level) {
   const auto filter = library.init(ret_eperm);
   for (const Arch arch : arches)
     if (arch != Arch::x86_64) library.arch_add(filter, Libseccomp::token(arch));
@@ -121,8 +120,8 @@ std::optional<Program> build_here(const Libseccomp& library, const std::vector<P
   return program ? std::optional(*program) : std::nullopt;
 }
 
-/// In a child that is ended after two seconds: seccomp_rule_add of 2.5.4 never returns for some sets
-/// of overlapping ranges.
+/// In a child that is ended after two seconds: seccomp_rule_add of 2.5.4 never returns for some
+/// sets of overlapping ranges.
 std::optional<Program> build(const Libseccomp& library, const std::vector<PeerRule>& rules,
                              std::uint32_t level) {
   const UniqueFd file(memfd_create("program", MFD_CLOEXEC));

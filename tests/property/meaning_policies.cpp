@@ -32,7 +32,8 @@ TEST(MeaningOfPolicies, AtEveryPointWhatEvaluateSays) {
       ASSERT_TRUE(meant) << "policy " << i << ": " << show(call);
       const Verdict verdict = evaluate(sample.policy, sample.arches, call);
       EXPECT_EQ(*meant, verdict) << "policy " << i << ": " << show(call) << ": "
-                                 << to_string(meant->action) << " and " << to_string(verdict.action);
+                                 << to_string(meant->action) << " and "
+                                 << to_string(verdict.action);
     }
     if (i % 500 == 499) std::printf("%zu of %zu policies\n", i + 1, policies);
   }

@@ -1,4 +1,6 @@
 // callgate run: a program under a policy, its denials explained.
+#include "callgate/supervise/run.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -8,7 +10,6 @@
 #include <csignal>
 
 #include "callgate/compiler/compile.h"
-#include "callgate/supervise/run.h"
 #include "cli/common.h"
 #include "cli/oci_options.h"
 
@@ -30,13 +31,16 @@ constexpr const char* examples =
     "  --at entry   (default) the policy comes into force at the program's own entry point: the\n"
     "               loader and constructors of its libraries run before that\n"
     "  --at loader  before the loader's first instruction\n"
-    "  --at exec    before execve, which the policy must then let through, with the loader's calls\n"
+    "  --at exec    before execve, which the policy must then let through, with the loader's "
+    "calls\n"
     "  --report full   (default) a supervisor reports; should it die, calls that it would have\n"
     "                  answered fail with ENOSYS and are never let through\n"
     "  --report audit  the kernel logs denials (journalctl -k, ausearch -m SECCOMP); nobody stays\n"
     "  --report none   nobody stays, nothing is reported\n"
-    "  --log-only   lets every denied call through and reports it. The supervisor answers for each\n"
-    "               such call: should it die, those calls fail with ENOSYS, so the program does not\n"
+    "  --log-only   lets every denied call through and reports it. The supervisor answers for "
+    "each\n"
+    "               such call: should it die, those calls fail with ENOSYS, so the program does "
+    "not\n"
     "               get more than it had, and not the policy's own errno either\n"
     "Exit codes: the program's own, 128 + signal if it was killed; 125 callgate failed or misuse,\n"
     "126 not executable, 127 not found. A denial never alters them.";
@@ -45,7 +49,8 @@ constexpr const char* examples =
 class ExamplesFirst : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string) const override {
-    return std::string("Usage: callgate run --profile FILE|NAME [OPTIONS] -- COMMAND [ARGUMENTS]\n\n") +
+    return std::string(
+               "Usage: callgate run --profile FILE|NAME [OPTIONS] -- COMMAND [ARGUMENTS]\n\n") +
            examples + "\n";
   }
 };
@@ -122,8 +127,8 @@ Result<RunOptions> run_options(const RunVerb& verb) {
 }
 
 /// The command is everything from `--` or the first word that is no option on. CLI11 stops at that
-/// word by itself (prefix_command); for it to stop at `--`, there must be a positional that waits, and
-/// this one never takes anything.
+/// word by itself (prefix_command); for it to stop at `--`, there must be a positional that waits,
+/// and this one never takes anything.
 void take_command(CLI::App* command) {
   static std::string nothing;
   command->prefix_command();
@@ -179,9 +184,10 @@ void add_run_verb(CLI::App& app, Action& chosen) {
   command->add_option("--report-file", verb->report_file,
                       "append reports to FILE instead of standard error");
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
-  command->add_option("--caps", verb->caps,
-                      "capabilities that a profile's conditions ask for: none, all, docker (default), "
-                      "or names");
+  command->add_option(
+      "--caps", verb->caps,
+      "capabilities that a profile's conditions ask for: none, all, docker (default), "
+      "or names");
   command->add_flag("--log-only", verb->log_only, "report denials, let the calls through");
   command->add_flag("--json", verb->json, "reports as one JSON object a line (docs/run.md)");
   command->add_flag("-v,--verbose", verb->verbose, "show the policy's warnings as well");

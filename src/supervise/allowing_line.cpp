@@ -53,7 +53,8 @@ std::string value_text(Arch arch, const Parameter& parameter, const SeccompData&
   }
   if (parameter.bits < 64) value &= (std::uint64_t{1} << parameter.bits) - 1;
   if (parameter.kind == ParameterKind::pointer) return value == 0 ? "== null" : "!= null";
-  return "== " + format_value(arch, parameter.constants, value, parameter.bits, parameter.is_signed);
+  return "== " +
+         format_value(arch, parameter.constants, value, parameter.bits, parameter.is_signed);
 }
 
 std::string listing_line(std::span<const Arch> arches, Arch missing) {

@@ -1,7 +1,7 @@
 // Closing by injection. The listener's descriptor appears in the program's own table and must leave
 // it, for whoever holds it could answer for the supervisor, and a supervisor's death must close it.
-// Where the policy does not let close(2) through, a helper process that shares the table, made before
-// the filter and outside the thread group, closes it.
+// Where the policy does not let close(2) through, a helper process that shares the table, made
+// before the filter and outside the thread group, closes it.
 #include "supervise/closing.h"
 
 #include <fmt/format.h>
@@ -15,8 +15,8 @@
 #include <csignal>
 #include <cstring>
 
-#include "callgate/bpf/emulate.h"
 #include "callgate/abi/syscalls.h"
+#include "callgate/bpf/emulate.h"
 #include "supervise/injector.h"
 #include "supervise/tracee.h"
 
@@ -90,8 +90,10 @@ class Closing {
   static Result<void> check(long result) {
     if (result == 0) return {};
     if (result > 0) {
-      return fail(fmt::format("thread {} of the program cannot follow into the filter: it has one "
-                              "of its own", result));
+      return fail(
+          fmt::format("thread {} of the program cannot follow into the filter: it has one "
+                      "of its own",
+                      result));
     }
     return fail(system_error("installing the filter", static_cast<int>(-result)));
   }
@@ -156,8 +158,8 @@ class Closing {
                                         : injector_.call(InjectedCall::close, args));
     end_helper();
     if (result < 0) {
-      return fail(system_error("closing the program's copy of the listener",
-                               static_cast<int>(-result)));
+      return fail(
+          system_error("closing the program's copy of the listener", static_cast<int>(-result)));
     }
     return {};
   }

@@ -11,10 +11,10 @@ namespace callgate::supervise {
 
 /// How a program was closed.
 struct Closed {
-  bool ended = false;       ///< it ended by itself before the point was reached
-  Listener listener;        ///< where denials with an errno are notified
+  bool ended = false;          ///< it ended by itself before the point was reached
+  Listener listener;           ///< where denials with an errno are notified
   bool wait_killable = false;  ///< callers of the listener wait undisturbed by signals (5.19)
-  std::string degraded;     ///< why there is no listener although one was wanted
+  std::string degraded;        ///< why there is no listener although one was wanted
 };
 
 /// What is needed to close. `errors` is a descriptor: the program is told why before it exits.
@@ -24,7 +24,7 @@ struct ClosingPlan {
   ClosePoint at = ClosePoint::entry;
   ReportLevel report = ReportLevel::full;
   bool log_only = false;
-  bool adopts = false;      ///< orphans of the program become its children (it is init, or a subreaper)
+  bool adopts = false;  ///< orphans of the program become its children (it is init, or a subreaper)
   int errors = -1;
 };
 

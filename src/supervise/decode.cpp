@@ -35,10 +35,9 @@ constexpr std::size_t most_vector = 16;
 
 /// Parameters that point at a text, by their name in the manual page.
 constexpr std::array<std::string_view, 19> text_names = {
-    "pathname", "path",    "filename", "oldpath",        "newpath", "target",
-    "linkpath", "oldname", "newname",  "filesystemtype", "source",  "special",
-    "specialfile", "swapfile", "name", "from_pathname",  "to_pathname", "put_old",
-    "new_root"};
+    "pathname", "path",          "filename",       "oldpath", "newpath", "target",      "linkpath",
+    "oldname",  "newname",       "filesystemtype", "source",  "special", "specialfile", "swapfile",
+    "name",     "from_pathname", "to_pathname",    "put_old", "new_root"};
 constexpr std::int32_t current_directory = -100;  // AT_FDCWD
 constexpr std::array<std::string_view, 3> directory_names = {"dirfd", "olddirfd", "newdirfd"};
 
@@ -139,9 +138,8 @@ std::string address_at(const Context& context, std::uint64_t address, const Para
   if (context.thread == 0 || size == 0) return fmt::format("0x{:x}", address);
   const auto bytes = read_memory(context.thread, address, size);
   if (!bytes) return unreadable(address);
-  return socket_address(*bytes).value_or(
-      fmt::format("family {}, {} bytes", word_of(*bytes, 0, std::min<std::size_t>(2, bytes->size())),
-                  size));
+  return socket_address(*bytes).value_or(fmt::format(
+      "family {}, {} bytes", word_of(*bytes, 0, std::min<std::size_t>(2, bytes->size())), size));
 }
 
 /// The members of a structure of 64-bit words (cl_args, open_how), which the tables list as the
@@ -201,7 +199,8 @@ std::string number_text(const Context& context, const Parameter& parameter, std:
       if (carried.selector == cut) return std::string(carried.name);
     }
   }
-  if (is_one_of(parameter.name, directory_names) && static_cast<std::int32_t>(cut) == current_directory) {
+  if (is_one_of(parameter.name, directory_names) &&
+      static_cast<std::int32_t>(cut) == current_directory) {
     return "AT_FDCWD";
   }
   if (parameter.name == "mode") return cut == 0 ? "0" : fmt::format("0{:o}", cut);

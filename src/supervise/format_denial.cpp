@@ -111,10 +111,10 @@ std::string format_rule(const Denial& denial) {
 std::string format_denial(const Denial& denial) {
   std::string out = fmt::format("callgate: {} {}\n", denial.let_through ? "would deny" : "denied",
                                 format_call(denial));
-  const std::string thread = denial.thread == denial.process
-                                 ? std::string()
-                                 : fmt::format(", thread {}", denial.thread);
-  add_rows(out, "process", {fmt::format("{} ({}){}", denial.process, escape(denial.command), thread)});
+  const std::string thread =
+      denial.thread == denial.process ? std::string() : fmt::format(", thread {}", denial.thread);
+  add_rows(out, "process",
+           {fmt::format("{} ({}){}", denial.process, escape(denial.command), thread)});
   if (denial.abi != arch_info(native_arch()).name) {
     add_rows(out, "abi", {denial.abi.empty() ? "unknown to callgate" : denial.abi});
   }

@@ -30,9 +30,9 @@ constexpr int call_timeout = 10'000;             // milliseconds
 constexpr std::uint64_t code_segment_32 = 0x23;  // __USER32_CS of arch/x86/include/asm/segment.h
 constexpr std::uint64_t clone_vm = 0x100;
 constexpr std::uint64_t clone_files = 0x400;
-constexpr std::uint64_t wall = 0x40000000;       // __WALL
-constexpr long set_mode_filter = 1;              // SECCOMP_SET_MODE_FILTER
-constexpr std::uint64_t stack_gap = 512;         // past the red zone
+constexpr std::uint64_t wall = 0x40000000;  // __WALL
+constexpr long set_mode_filter = 1;         // SECCOMP_SET_MODE_FILTER
+constexpr std::uint64_t stack_gap = 512;    // past the red zone
 
 struct Numbers {
   InjectedCall call;
@@ -40,9 +40,9 @@ struct Numbers {
   std::uint64_t i386;
 };
 constexpr std::array numbers = {
-    Numbers{InjectedCall::close, 3, 6},       Numbers{InjectedCall::clone, 56, 120},
-    Numbers{InjectedCall::exit, 60, 1},       Numbers{InjectedCall::exit_group, 231, 252},
-    Numbers{InjectedCall::wait4, 61, 114},    Numbers{InjectedCall::seccomp, 317, 354},
+    Numbers{InjectedCall::close, 3, 6},    Numbers{InjectedCall::clone, 56, 120},
+    Numbers{InjectedCall::exit, 60, 1},    Numbers{InjectedCall::exit_group, 231, 252},
+    Numbers{InjectedCall::wait4, 61, 114}, Numbers{InjectedCall::seccomp, 317, 354},
 };
 
 std::uint64_t number_of(InjectedCall call, bool is_32bit) {
@@ -100,8 +100,8 @@ struct Injector::State {
   std::uint64_t code = 0;  ///< what was there
   bool is_32bit = false;
   bool patched = false;
-  pid_t created = 0;       ///< by the last clone
-  std::vector<int> held;   ///< signals to send again
+  pid_t created = 0;      ///< by the last clone
+  std::vector<int> held;  ///< signals to send again
 
   [[nodiscard]] std::uint64_t after() const { return saved.rip + 3; }
 };
@@ -192,8 +192,8 @@ Result<pid_t> Injector::make_helper(bool orphan) {
   if (!orphan) return first;
   const auto second = clone_in(first);
   end_helper(first);
-  CALLGATE_TRY(const long reaped, call(InjectedCall::wait4, {static_cast<std::uint64_t>(first), 0,
-                                                             wall, 0, 0, 0}));
+  CALLGATE_TRY(const long reaped,
+               call(InjectedCall::wait4, {static_cast<std::uint64_t>(first), 0, wall, 0, 0, 0}));
   (void)reaped;
   return second;
 }

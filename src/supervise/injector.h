@@ -21,9 +21,9 @@ namespace callgate::supervise {
 /// Calls that are injected, by their number on the program's ABI.
 enum class InjectedCall { close, clone, exit, exit_group, wait4, seccomp };
 
-/// A thread that is stopped, its registers saved and the code at its instruction pointer replaced by
-/// "system call, breakpoint". `restore` (or the destructor) undoes both. Signals that arrive in the
-/// meantime are held back and sent to the thread again afterwards.
+/// A thread that is stopped, its registers saved and the code at its instruction pointer replaced
+/// by "system call, breakpoint". `restore` (or the destructor) undoes both. Signals that arrive in
+/// the meantime are held back and sent to the thread again afterwards.
 class Injector {
  public:
   /// `thread` is in a ptrace stop. Errors: registers or memory that the kernel does not let us at.
@@ -34,7 +34,8 @@ class Injector {
 
   /// The call's result as the kernel returns it (-errno). Error: the thread died.
   [[nodiscard]] Result<long> call(InjectedCall call, const std::array<std::uint64_t, 6>& args);
-  /// The same in another thread that shares the memory and stands at the breakpoint (made by clone).
+  /// The same in another thread that shares the memory and stands at the breakpoint (made by
+  /// clone).
   [[nodiscard]] Result<long> call_in(pid_t thread, InjectedCall call,
                                      const std::array<std::uint64_t, 6>& args);
   /// Makes a process that shares memory and descriptors but not the thread group, so that TSYNC
@@ -61,8 +62,8 @@ class Injector {
   std::unique_ptr<State> state_;
 };
 
-/// Lets a thread that is stopped at PTRACE_EVENT_EXEC run on to its entry point (AT_ENTRY) and stops
-/// it there, before the first instruction. Nothing if the program ended before it got there.
+/// Lets a thread that is stopped at PTRACE_EVENT_EXEC run on to its entry point (AT_ENTRY) and
+/// stops it there, before the first instruction. Nothing if the program ended before it got there.
 [[nodiscard]] Result<bool> run_to_entry(pid_t thread);
 
 /// The entry point that the kernel gave the program (AT_ENTRY of /proc/PID/auxv).

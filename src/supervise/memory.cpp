@@ -1,5 +1,5 @@
-// Memory by process_vm_readv(2), page by page, so that a text that ends just before an unmapped page
-// is read whole.
+// Memory by process_vm_readv(2), page by page, so that a text that ends just before an unmapped
+// page is read whole.
 #include "supervise/memory.h"
 
 #include <fcntl.h>

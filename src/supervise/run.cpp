@@ -1,5 +1,5 @@
-// The program's side of a start, and the supervisor's birth. The calling process becomes the program;
-// the supervisor is its grandchild, adopted by init, in a session of its own.
+// The program's side of a start, and the supervisor's birth. The calling process becomes the
+// program; the supervisor is its grandchild, adopted by init, in a session of its own.
 #include "callgate/supervise/run.h"
 
 #include <dirent.h>
@@ -70,7 +70,8 @@ RunFailure exec_failure(const std::string& path, int error) {
 
 RunFailure exec_program(const std::string& path, const std::vector<std::string>& command) {
   std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   ::execve(path.c_str(), arguments.data(), environ);
   return exec_failure(path, errno);
@@ -102,7 +103,8 @@ void leave_home() {
   if (DIR* folder = ::opendir("/proc/self/fd"); folder != nullptr) {
     while (const dirent* entry = ::readdir(folder)) {
       const int fd = std::atoi(entry->d_name);
-      if (entry->d_name[0] != '.' && (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) inherited.push_back(fd);
+      if (entry->d_name[0] != '.' && (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
+        inherited.push_back(fd);
     }
     ::closedir(folder);
   }
@@ -127,8 +129,8 @@ bool attach(int channel, pid_t program) {
   Hello hello{static_cast<int>(::getpid()), 0};
   // The program names us as its tracer first (Yama), and says so by sending the greeting back.
   if (!send_hello(channel, hello) || !receive_hello(channel, hello)) return false;
-  hello.refused = supervise::can_inject() ? supervise::seize(program, supervise::closing_options())
-                                          : ENOTSUP;
+  hello.refused =
+      supervise::can_inject() ? supervise::seize(program, supervise::closing_options()) : ENOTSUP;
   return send_hello(channel, hello) && hello.refused == 0;
 }
 
@@ -198,8 +200,8 @@ int make_supervisor(const Start& start, UniqueFd& ours, UniqueFd channel, Unique
   const pid_t program = ::getpid();
   // A child without an exit signal is none that wait(2) would show; used where an orphan would come
   // back to the program.
-  const pid_t child = start.adopts ? static_cast<pid_t>(::syscall(SYS_clone, 0, 0, 0, 0, 0))
-                                   : ::fork();
+  const pid_t child =
+      start.adopts ? static_cast<pid_t>(::syscall(SYS_clone, 0, 0, 0, 0, 0)) : ::fork();
   if (child < 0) return errno;
   if (child > 0) {
     if (!start.adopts) ::waitpid(child, nullptr, 0);
@@ -219,8 +221,7 @@ int make_supervisor(const Start& start, UniqueFd& ours, UniqueFd channel, Unique
 RunFailure close_alone(const Start& start, const std::vector<std::string>& command) {
   InstallOptions install_options;
   install_options.log = start.options.report == ReportLevel::audit;
-  const Program& program =
-      start.options.log_only ? start.supervised : start.confinement.program;
+  const Program& program = start.options.log_only ? start.supervised : start.confinement.program;
   if (auto done = to_result(install(program, install_options)); !done) return failure(done.error());
   return exec_program(start.path, command);
 }
@@ -228,9 +229,10 @@ RunFailure close_alone(const Start& start, const std::vector<std::string>& comma
 RunFailure refused_ptrace(const Start& start, const std::vector<std::string>& command, int error) {
   const std::string why = fmt::format("ptrace is refused ({})", std::strerror(error));
   if (start.options.at != ClosePoint::exec) {
-    return failure(Error("the program cannot be closed after execve: " + why,
-                         "use --at=exec --report=none (or audit), if the policy lets execve and the "
-                         "loader's calls through"));
+    return failure(
+        Error("the program cannot be closed after execve: " + why,
+              "use --at=exec --report=none (or audit), if the policy lets execve and the "
+              "loader's calls through"));
   }
   if (start.options.log_only) {
     return failure(Error("--log-only needs a supervisor: " + why, "use --report=audit"));
@@ -265,8 +267,7 @@ RunFailure start_supervised(const Start& start, const std::vector<std::string>& 
 }
 
 Result<void> check_start(const Start& start) {
-  const auto missing =
-      missing_calls(start.confinement.program, start.options.at, start.path);
+  const auto missing = missing_calls(start.confinement.program, start.options.at, start.path);
   if (missing.empty() || start.options.log_only) return {};
   std::string list;
   for (const std::string& call : missing) list += (list.empty() ? "" : ", ") + call;
@@ -294,6 +295,9 @@ RunFailure run(const Confinement& confinement, RunOptions options,
   if (command.empty()) return failure(Error("no command to run"));
   if (options.log_only && options.report == ReportLevel::none) {
     return failure(Error("--log-only with --report=none would neither refuse nor report"));
+  }
+  if (options.report == ReportLevel::full && options.sink == nullptr) {
+    return failure(Error("full reports need a sink"));
   }
   const FoundProgram found = find_program(command.front());
   if (found.exit_code != 0) return not_found(command.front(), found.exit_code);

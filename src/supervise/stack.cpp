@@ -136,8 +136,8 @@ StackFrame describe(Dwfl* session, const RawFrame& raw) {
   frame.offset = raw.pc - load;
   GElf_Off offset = 0;
   GElf_Sym symbol;
-  const char* function = dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr,
-                                              nullptr);
+  const char* function =
+      dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
   if (function != nullptr) {
     frame.function = function;
     frame.offset = raw.pc - (address - offset);

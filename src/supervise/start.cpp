@@ -22,10 +22,10 @@
 namespace callgate {
 namespace {
 
-constexpr std::uint64_t some = 0x10000;               // an address or a length
-constexpr std::uint64_t here = 0xffffffffffffff9c;    // AT_FDCWD
+constexpr std::uint64_t some = 0x10000;             // an address or a length
+constexpr std::uint64_t here = 0xffffffffffffff9c;  // AT_FDCWD
 constexpr std::uint64_t no_fd = 0xffffffffffffffff;
-constexpr std::size_t deepest_script = 4;             // as fs/exec.c has it
+constexpr std::size_t deepest_script = 4;  // as fs/exec.c has it
 
 /// One call of a program's start. `forms` are names, any of which will do (ABIs and releases of
 /// glibc differ); a call that is not needed may fail, but must not kill.

@@ -2,9 +2,9 @@
 // KILL and TRAP are seen at the stop that ptrace makes of them. Allowed calls meet neither.
 //
 // The stack of a notified call is taken at a ptrace stop between the answer and the return to the
-// program: SEIZE, INTERRUPT, answer, stop. A call that is to go on (log_only) is first answered with
-// the kernel's own "restart": it stops, returns, and is made again, so that no blocking call is ever
-// interrupted on our behalf.
+// program: SEIZE, INTERRUPT, answer, stop. A call that is to go on (log_only) is first answered
+// with the kernel's own "restart": it stops, returns, and is made again, so that no blocking call
+// is ever interrupted on our behalf.
 #include "supervise/supervisor.h"
 
 #include <fmt/format.h>
@@ -29,17 +29,17 @@
 namespace callgate::supervise {
 namespace {
 
-constexpr int restart_no_interrupt = 513;   // ERESTARTNOINTR of include/linux/errno.h
-constexpr int stop_timeout = 2000;          // milliseconds
-constexpr int grace = 200;                  // milliseconds after the program's end
+constexpr int restart_no_interrupt = 513;  // ERESTARTNOINTR of include/linux/errno.h
+constexpr int stop_timeout = 2000;         // milliseconds
+constexpr int grace = 200;                 // milliseconds after the program's end
 constexpr std::size_t most_kinds = 1000;
 constexpr std::size_t most_restarts = 4096;
 
 /// A call's kind: the call, what decided, who made it, and its flags and enumerations.
 std::string kind_of(const SeccompData& data, const Verdict& verdict, const std::string& command) {
-  std::string kind = fmt::format("{:x}/{:x}/{}/{}/{}", data.arch, data.nr,
-                                 static_cast<int>(verdict.source),
-                                 verdict.rule ? std::to_string(*verdict.rule) : "", command);
+  std::string kind =
+      fmt::format("{:x}/{:x}/{}/{}/{}", data.arch, data.nr, static_cast<int>(verdict.source),
+                  verdict.rule ? std::to_string(*verdict.rule) : "", command);
   const auto arch = classify(data.arch, data.nr);
   const Syscall* call = arch ? find_syscall(*arch, data.nr) : nullptr;
   if (call == nullptr) return kind;
@@ -213,16 +213,14 @@ void Supervisor::add_stack(Denial& denial) {
   denial.stack_note = std::move(trace.note);
 }
 
-Denial Supervisor::describe(const SeccompData& data, pid_t thread,
-                            const Verdict& verdict) const {
+Denial Supervisor::describe(const SeccompData& data, pid_t thread, const Verdict& verdict) const {
   Denial denial;
   denial.data = data;
   const auto arch = classify(data.arch, data.nr);
   const Syscall* call = arch ? find_syscall(*arch, data.nr) : nullptr;
   if (arch) denial.abi = arch_info(*arch).name;
   denial.call = call != nullptr ? std::string(call->name) : fmt::format("call {}", data.nr);
-  denial.action =
-      action_of(emulate(s_.confinement.program, data)).value_or(kill_process);
+  denial.action = action_of(emulate(s_.confinement.program, data)).value_or(kill_process);
   denial.let_through = s_.log_only;
   denial.arguments = decode_arguments(data, thread);
   denial.thread = thread;
@@ -258,8 +256,8 @@ DenialCount* Supervisor::count(const SeccompData& data, pid_t thread) {
 void Supervisor::summarise() const {
   s_.sink.counts(counts_);
   if (uncounted_ > 0) {
-    s_.sink.message(fmt::format("{} more denials past {} kinds were not told apart", uncounted_,
-                                most_kinds));
+    s_.sink.message(
+        fmt::format("{} more denials past {} kinds were not told apart", uncounted_, most_kinds));
   }
 }
 

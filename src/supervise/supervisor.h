@@ -18,10 +18,10 @@ namespace callgate::supervise {
 struct Supervision {
   const Confinement& confinement;
   DenialSink& sink;
-  Listener listener;          ///< may be closed
+  Listener listener;  ///< may be closed
   bool wait_killable = false;
   bool log_only = false;
-  bool traces_tree = false;   ///< every task is traced, to see KILL and TRAP
+  bool traces_tree = false;  ///< every task is traced, to see KILL and TRAP
 };
 
 /// Options for tracing a whole tree without a stop at any system call.
@@ -60,8 +60,8 @@ class Supervisor {
   Supervision s_;
   std::map<std::string, std::size_t> kinds_;
   std::vector<DenialCount> counts_;
-  std::uint64_t uncounted_ = 0;               ///< denials past the kinds that are told apart
-  std::map<pid_t, SeccompData> restarted_;    ///< calls that were sent back once for their stack
+  std::uint64_t uncounted_ = 0;             ///< denials past the kinds that are told apart
+  std::map<pid_t, SeccompData> restarted_;  ///< calls that were sent back once for their stack
 };
 
 }  // namespace callgate::supervise

@@ -11,14 +11,14 @@ namespace callgate::supervise {
 
 /// What a wait status of a traced thread says.
 enum class Stop {
-  none,        ///< nothing to wait for, or time ran out
-  ended,       ///< exited or killed: no tracee any more
-  signal,      ///< signal-delivery-stop
-  group,       ///< stopped with its process by job control
-  trap,        ///< PTRACE_INTERRUPT's stop, or a new tracee's first
-  created,     ///< made a child or thread (PTRACE_EVENT_FORK, VFORK, CLONE)
-  executed,    ///< PTRACE_EVENT_EXEC
-  exiting,     ///< PTRACE_EVENT_EXIT: about to die, registers and memory still there
+  none,      ///< nothing to wait for, or time ran out
+  ended,     ///< exited or killed: no tracee any more
+  signal,    ///< signal-delivery-stop
+  group,     ///< stopped with its process by job control
+  trap,      ///< PTRACE_INTERRUPT's stop, or a new tracee's first
+  created,   ///< made a child or thread (PTRACE_EVENT_FORK, VFORK, CLONE)
+  executed,  ///< PTRACE_EVENT_EXEC
+  exiting,   ///< PTRACE_EVENT_EXIT: about to die, registers and memory still there
 };
 
 struct WaitedStop {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,19 +31,19 @@ struct StackFrame {
 /// A refused call.
 struct Denial {
   SeccompData data;
-  std::string abi;     ///< "x86_64"; empty if callgate does not know the ABI
-  std::string call;    ///< name, or "call 500" for a number that has none
-  Action action;       ///< what the policy does with it
+  std::string abi;           ///< "x86_64"; empty if callgate does not know the ABI
+  std::string call;          ///< name, or "call 500" for a number that has none
+  Action action;             ///< what the policy does with it
   bool let_through = false;  ///< under log_only: it was reported and allowed all the same
   std::vector<DeniedArgument> arguments;
   pid_t process = 0;
   pid_t thread = 0;
-  std::string command;       ///< of the thread, as in /proc/PID/comm
-  Verdict verdict;           ///< which rule, or which default, decided
-  Place place;               ///< of that rule; empty for a default
+  std::string command;            ///< of the thread, as in /proc/PID/comm
+  Verdict verdict;                ///< which rule, or which default, decided
+  Place place;                    ///< of that rule; empty for a default
   std::vector<StackFrame> stack;  ///< innermost first
-  std::string stack_note;    ///< why there is no stack, or why it ends where it does
-  std::string allow_line;    ///< the line of the policy language that would allow the call
+  std::string stack_note;         ///< why there is no stack, or why it ends where it does
+  std::string allow_line;         ///< the line of the policy language that would allow the call
 };
 
 /// A kind of denial (call, rule, flags and enumerations alike) and how often it was met.
@@ -60,6 +61,8 @@ struct DenialCount {
 [[nodiscard]] std::string format_denial(const Denial& denial);
 /// The same as one line of JSON; docs/run.md has the members.
 [[nodiscard]] std::string format_denial_json(const Denial& denial);
+/// A sentence about the supervision itself, as one line of JSON.
+[[nodiscard]] std::string format_message_json(std::string_view text);
 /// How often each kind was met; empty if none was met more than once.
 [[nodiscard]] std::string format_counts(const std::vector<DenialCount>& counts);
 [[nodiscard]] std::string format_counts_json(const std::vector<DenialCount>& counts);
@@ -68,8 +71,10 @@ struct DenialCount {
 /// Memory that cannot be read is said to be unreadable; never fails.
 [[nodiscard]] std::vector<DeniedArgument> decode_arguments(const SeccompData& data, pid_t thread);
 
-/// The rule that would allow a call like this one, as text: conditions on the parameters that the
-/// policy tests for this call, else on its first enumeration.
-[[nodiscard]] std::string allowing_line(const Policy& policy, const SeccompData& data);
+/// The line of the policy language that would allow a call like this one: a rule with conditions on
+/// the parameters that the policy tests for this call, else on its first enumeration; the list of
+/// ABIs where the call's is not listed. Empty for an ABI that callgate does not know.
+[[nodiscard]] std::string allowing_line(const Policy& policy, std::span<const Arch> arches,
+                                        const SeccompData& data);
 
 }  // namespace callgate

@@ -32,7 +32,8 @@ enum class ReportLevel : std::uint8_t {
 };
 
 /// What a program is confined by. Where there is a policy, `program` is its proved program for
-/// `arches`; without one, denials are reported without a rule and without the line that allows them.
+/// `arches`; without one, denials are reported without a rule and without the line that allows
+/// them.
 struct Confinement {
   Program program;
   std::optional<Policy> policy;
@@ -59,8 +60,9 @@ struct RunFailure {
 
 /// The program that a supervised process runs under: `program` with other terminals, path by path
 /// the same. A RET of an errno becomes a notification, which the supervisor answers with what
-/// `program` itself returns for the call; KILL and TRAP stay. Under `log_only` every RET that denies
-/// becomes a notification or (ReportLevel::audit) LOG. Error: a RET A, whose terminals are unknown.
+/// `program` itself returns for the call; KILL and TRAP stay. Under `log_only` every RET that
+/// denies becomes a notification or (ReportLevel::audit) LOG. Error: a RET A, whose terminals are
+/// unknown.
 [[nodiscard]] Result<Program> supervised_program(const Program& program, ReportLevel report,
                                                  bool log_only);
 

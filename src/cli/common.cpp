@@ -88,9 +88,12 @@ Result<LoadedSource> load_builtin(const std::string& name, const LoadOptions& op
       options.oci ? options.oci->context.capabilities
                   : std::vector<std::string>(docker.begin(), docker.end());
   CALLGATE_TRY(ParsedPolicy parsed, find_builtin_profile(name, capabilities));
+  // As in Docker's archMap: the native ABI and those that run beside it.
+  for (const Arch arch : all_arches) {
+    if (arch_info(arch).native == native_arch()) parsed.policy.arches.push_back(arch);
+  }
   return LoadedSource{.path = name,
                       .content = std::move(parsed.policy),
-                      .diagnostics = std::move(parsed.diagnostics),
                       .text = std::string(builtin_profile_text(name))};
 }
 

@@ -272,7 +272,8 @@ class PolicyGenerator {
         value.names.emplace_back(one_of(random_, names));
       if (chance(random_, 15)) value.number = random_number(random_, std::min(bits, 16u));
     } else {
-      value = signed_value(random_number(random_, bits), bits, is_signed && chance(random_, 50));
+      const bool may_be_negative = is_signed && chance(random_, 50);
+      value = signed_value(random_number(random_, bits), bits, may_be_negative);
     }
     value.complement = chance(random_, 10);
     return value;
@@ -328,8 +329,10 @@ class CallGenerator {
     if (chance(random_, 3)) return skipped_call;
     if (chance(random_, 3)) return static_cast<std::uint32_t>(random_());
     const auto all = syscalls(arch);
-    if (chance(random_, 8))
-      return one_of(random_, all).number ^ (chance(random_, 50) ? x32_bit : 0);
+    if (chance(random_, 8)) {
+      const std::uint32_t number = one_of(random_, all).number;
+      return number ^ (chance(random_, 50) ? x32_bit : 0);
+    }
     if (chance(random_, 5))
       return all.back().number + 1 + static_cast<std::uint32_t>(pick(random_, 9));
     const auto ranges =

@@ -1,5 +1,5 @@
-// Any bytes as an OCI profile, as each reader reads it: no crash, and what is read prints as text that
-// parses back to an equal policy.
+// Any bytes as an OCI profile, as each reader reads it: no crash, and what is read prints as text
+// that parses back to an equal policy.
 #include <cstdlib>
 
 #include "callgate/formats/oci.h"

@@ -1,9 +1,9 @@
-// What dockerd and runc make of a profile, done a second time for tests: with rapidjson's DOM instead
-// of our reader, with libseccomp instead of our rules, with instructions instead of raw numbers.
+// What dockerd and runc make of a profile, done a second time for tests: with rapidjson's DOM
+// instead of our reader, with libseccomp instead of our rules, with instructions instead of raw
+// numbers.
 #pragma once
 
 #include <rapidjson/document.h>
-
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -57,8 +57,8 @@ class RuncPeer {
       const std::uint64_t width = low_halves ? 0xffffffff : ~std::uint64_t{0};
       const std::uint64_t word = data.args[test.arg] & width;
       const std::uint64_t a = test.a & width;
-      const bool results[] = {word != a, word < a,  word <= a, word == a,
-                              word >= a, word > a, (word & a) == (test.b & width)};
+      const bool results[] = {word != a, word<a, word <= a, word == a, word >= a, word> a,
+                              (word & a) == (test.b & width)};
       held += results[test.op - 1] || (multiplexed && test.arg == 0) ? 1 : 0;
     }
     return indices.size() == args.Size() ? held == args.Size() : held > 0;
@@ -93,8 +93,9 @@ class RuncPeer {
   bool applies(const Value& rule) const {
     if (!context_.docker) return true;
     const auto any_cap = [&](const std::vector<std::string>& caps) {
-      return std::any_of(caps.begin(), caps.end(),
-                         [&](const std::string& cap) { return context_.capabilities.contains(cap); });
+      return std::any_of(caps.begin(), caps.end(), [&](const std::string& cap) {
+        return context_.capabilities.contains(cap);
+      });
     };
     if (has(rule, "excludes")) {
       if (any_cap(strings(rule["excludes"], "caps"))) return false;
@@ -177,7 +178,8 @@ class RuncPeer {
   /// The instructions before the filter: for each audit number a section that ends in RET ENOSYS or
   /// runs on into the filter.
   std::vector<Instruction> stub() {
-    constexpr std::uint16_t load = 0x20, jump = 0x05, jeq = 0x15, jgt = 0x25, jset = 0x45, ret = 0x06;
+    constexpr std::uint16_t load = 0x20, jump = 0x05, jeq = 0x15, jgt = 0x25, jset = 0x45,
+                            ret = 0x06;
     constexpr std::uint32_t enosys = 0x50026;
     const std::uint32_t kind = default_ & 0x7fff0000;
     if (!context_.stub || kind == 0x7fff0000 || kind == 0x7ffc0000 || kind == 0x7ff00000) return {};
@@ -211,8 +213,8 @@ class RuncPeer {
   std::map<Arch, int> largest_;
 };
 
-/// The peer's program, built in a process of its own: libseccomp does not come back from every set of
-/// rules. None if it took longer than a second or failed.
+/// The peer's program, built in a process of its own: libseccomp does not come back from every set
+/// of rules. None if it took longer than a second or failed.
 inline std::optional<Program> build_guarded(const Libseccomp& library, const PeerContext& context,
                                             const std::string& json) {
   int ends[2];
@@ -222,8 +224,8 @@ inline std::optional<Program> build_guarded(const Libseccomp& library, const Pee
     alarm(1);
     const Result<Program> program = RuncPeer(library, context).build(json);
     const std::string bytes = program ? program->bytes() : std::string();
-    const bool written = write(ends[1], bytes.data(), bytes.size()) ==
-                         static_cast<ssize_t>(bytes.size());
+    const bool written =
+        write(ends[1], bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
     _exit(written ? 0 : 1);
   }
   close(ends[1]);

@@ -18,8 +18,9 @@ void add_oci_options(CLI::App& command, OciOptions& options) {
   command.add_option("--reader", options.reader,
                      "who reads an OCI profile: docker, containerd, podman, runc, crun; "
                      "docker+crun, runc@1.1.15; else told by its keys");
-  command.add_option("--caps", options.caps,
-                     "capabilities of the container: none, all, docker, or names; docker if not said");
+  command.add_option(
+      "--caps", options.caps,
+      "capabilities of the container: none, all, docker, or names; docker if not said");
   command.add_option("--kernel", options.kernel, "its kernel's release, for minKernel");
   command.add_option("--libseccomp", options.libseccomp,
                      "newest release whose calls the runtime's libseccomp knows (Debian 12: 6.7)");

@@ -17,8 +17,8 @@ struct OciOptions {
 /// Adds --reader, --caps, --kernel and --libseccomp.
 void add_oci_options(CLI::App& command, OciOptions& options);
 
-/// The surroundings they name; `asked` is --arch, whose first ABI is the machine's. Errors: names and
-/// versions that are none.
+/// The surroundings they name; `asked` is --arch, whose first ABI is the machine's. Errors: names
+/// and versions that are none.
 [[nodiscard]] Result<OciSource> oci_source(const OciOptions& options, std::span<const Arch> asked);
 
 }  // namespace callgate::cli

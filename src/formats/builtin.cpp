@@ -59,8 +59,8 @@ class LineFilter {
                                           : "sections of capabilities do not nest"));
     }
     open_ = !closes;
-    const bool has = std::find(capabilities_.begin(), capabilities_.end(),
-                               directive->capability) != capabilities_.end();
+    const bool has = std::find(capabilities_.begin(), capabilities_.end(), directive->capability) !=
+                     capabilities_.end();
     counts_ = closes || has == (directive->kind == Directive::Kind::with);
     return true;
   }
@@ -106,7 +106,8 @@ Result<std::string> select_capabilities(std::string_view text,
     selected += '\n';
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  if (filter.open()) return fail(at_line(filter.number(), "a section of capabilities has no `#: end`"));
+  if (filter.open())
+    return fail(at_line(filter.number(), "a section of capabilities has no `#: end`"));
   return selected;
 }
 

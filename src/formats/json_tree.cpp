@@ -40,7 +40,8 @@ std::size_t find_bad_utf8(std::string_view text) {
 /// What lies between the end of one token and the start of the next that is a value or a key.
 /// (RapidJSON tells of a closing bracket before it steps over it.)
 bool is_separator(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':' || c == ']' || c == '}';
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':' || c == ']' ||
+         c == '}';
 }
 
 }  // namespace
@@ -234,8 +235,11 @@ void Reporter::add(Severity severity, std::uint32_t offset, std::uint32_t length
 
 std::vector<Diagnostic> Reporter::take() {
   if (left_out_ != 0) {
-    diagnostics_.push_back({Severity::note, fmt::format("{} more findings are not shown", left_out_),
-                            {.file = file_}, {}, {}});
+    diagnostics_.push_back({Severity::note,
+                            fmt::format("{} more findings are not shown", left_out_),
+                            {.file = file_},
+                            {},
+                            {}});
   }
   return std::move(diagnostics_);
 }

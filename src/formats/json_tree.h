@@ -29,16 +29,16 @@ inline constexpr Index none = 0xffffffff;
 /// One value. Its text, and its key's where it is a member of an object, lie in the tree's arena.
 struct Node {
   Kind kind = Kind::null;
-  bool truth = false;            ///< of a boolean
-  std::uint32_t offset = 0;      ///< of its first byte in the input
-  std::uint32_t length = 0;      ///< bytes of a scalar in the input, 1 for arrays and objects
-  std::uint32_t text = 0;        ///< a string's content or a number's digits, in the arena
+  bool truth = false;        ///< of a boolean
+  std::uint32_t offset = 0;  ///< of its first byte in the input
+  std::uint32_t length = 0;  ///< bytes of a scalar in the input, 1 for arrays and objects
+  std::uint32_t text = 0;    ///< a string's content or a number's digits, in the arena
   std::uint32_t text_length = 0;
-  std::uint32_t key = 0;         ///< in the arena
+  std::uint32_t key = 0;  ///< in the arena
   std::uint32_t key_length = 0;
   std::uint32_t key_offset = 0;  ///< of the key's opening quote in the input
   Index first_child = none;
-  Index next = none;             ///< the next member or element of the same parent
+  Index next = none;  ///< the next member or element of the same parent
 };
 
 /// Immutable; value 0 is the root.
@@ -84,8 +84,8 @@ class Reporter {
   bool failed_ = false;
 };
 
-/// Reads a text; every mistake goes to `reporter` (syntax: the first; duplicate keys: all). The tree
-/// is of use only if `reporter.failed()` is false.
+/// Reads a text; every mistake goes to `reporter` (syntax: the first; duplicate keys: all). The
+/// tree is of use only if `reporter.failed()` is false.
 [[nodiscard]] Tree read(std::string_view input, Reporter& reporter);
 
 }  // namespace callgate::json

@@ -1,7 +1,7 @@
-// Sets of argument words as unions of cubes: for each of the six words, some bits have fixed values.
-// A condition on (word & mask) == value is one cube; a range is at most 126 of them (its binary
-// prefixes); "not equal" is one cube a bit. Exact, and exponential in the number of words that one
-// condition ties together in the worst case: callers bound the number of cubes.
+// Sets of argument words as unions of cubes: for each of the six words, some bits have fixed
+// values. A condition on (word & mask) == value is one cube; a range is at most 126 of them (its
+// binary prefixes); "not equal" is one cube a bit. Exact, and exponential in the number of words
+// that one condition ties together in the worst case: callers bound the number of cubes.
 #pragma once
 
 #include <array>

@@ -10,8 +10,8 @@
 // On i386 a rule for a socket or ipc call also becomes one for the multiplexer, with the call's
 // selector in place of whatever the rule said of argument 0.
 //
-// runc puts a stub before the filter (libcontainer/seccomp/patchbpf/enosys_linux.go): numbers past the
-// largest that the section names get ENOSYS.
+// runc puts a stub before the filter (libcontainer/seccomp/patchbpf/enosys_linux.go): numbers past
+// the largest that the section names get ENOSYS.
 //
 // Known weakness: names that only other architectures have are told from misspelt ones by
 // callgate's tables alone; both are skipped with a warning.
@@ -43,9 +43,7 @@ constexpr std::uint32_t bit_30_clear_from = 0x80000000;  // and to the next:
 constexpr std::uint32_t bit_30_set_from = 0xc0000000;
 
 /// Argument words are compared by their low halves on these.
-bool compares_low_halves(Arch arch) {
-  return arch == Arch::x32 || arch_info(arch).word_bits == 32;
-}
+bool compares_low_halves(Arch arch) { return arch == Arch::x32 || arch_info(arch).word_bits == 32; }
 
 /// One condition of a rule at the width that counts.
 struct WordTest {
@@ -197,6 +195,7 @@ class Importer {
             Condition condition, bool conditional);
   void use(Arch arch, std::uint32_t number, const SectionRule& rule, const Tests& tests);
   void check_overlaps();
+  void report_clash(const CallKey& key, const Use& earlier, const Use& later);
   [[nodiscard]] bool is_erased(const callgate::Rule& rule) const;
 
   // runc's stub.
@@ -253,7 +252,8 @@ void Importer::explain_unknown(const Text& name) {
   if (newer) {
     report(Severity::warning, name.span,
            fmt::format("{} skips {}: it is newer than {}, the newest release whose calls its "
-                       "libseccomp knows", who, name.value, to_string(context_.libseccomp)));
+                       "libseccomp knows",
+                       who, name.value, to_string(context_.libseccomp)));
   } else if (is_syscall_name(name.value)) {
     report(Severity::note, name.span,
            fmt::format("{} is a call of other architectures only: no effect here", name.value));
@@ -261,7 +261,8 @@ void Importer::explain_unknown(const Text& name) {
     const std::string_view near = nearest(name.value, syscall_names());
     report(Severity::warning, name.span,
            fmt::format("{} is no system call that callgate knows: {} skips it, or it is one of "
-                       "another architecture", name.value, who),
+                       "another architecture",
+                       name.value, who),
            near.empty() ? std::string() : fmt::format("did you mean {}?", near));
   }
 }
@@ -356,8 +357,8 @@ void Importer::multiplexed(const SectionRule& rule, const Tests& tests) {
     } else if (others.kind != Condition::Kind::always) {
       condition = {.kind = Condition::Kind::all, .children = {std::move(condition), others}};
     }
-    push(rule, {Selector::named(std::string(carriers[number]))}, {Arch::i386},
-         std::move(condition), true);
+    push(rule, {Selector::named(std::string(carriers[number]))}, {Arch::i386}, std::move(condition),
+         true);
   }
 }
 
@@ -383,7 +384,8 @@ void Importer::rule(const SectionRule& rule) {
   }
   report(Severity::warning, rule.rule->args.front().span,
          "an argument is tested twice: every condition of this rule becomes a rule of its own, and "
-         "any one suffices", "write the conditions as MASKED_EQ, or as disjoint rules");
+         "any one suffices",
+         "write the conditions as MASKED_EQ, or as disjoint rules");
   for (const WordTest& test : tests) {
     direct(rule, {test});
     multiplexed(rule, {test});
@@ -394,22 +396,27 @@ void Importer::check_overlaps() {
   for (const auto& [key, uses] : uses_) {
     if (decided_.contains(key)) continue;
     for (std::size_t i = 1; i < uses.size(); ++i) {
-      const auto clash = std::find_if(uses.begin(), uses.begin() + static_cast<std::ptrdiff_t>(i),
-                                      [&](const Use& earlier) {
-                                        return earlier.action != uses[i].action &&
-                                               can_both_hold(earlier.sets, uses[i].sets);
-                                      });
-      if (clash == uses.begin() + static_cast<std::ptrdiff_t>(i)) continue;
-      const Syscall* call = find_syscall(key.first, key.second);
-      report(Severity::error, uses[i].span,
-             fmt::format("{} on {}: this rule ({}) and that of line {} ({}) can both hold, and "
-                         "which then counts libseccomp leaves open",
-                         call->name, arch_info(key.first).name, to_string(uses[i].action),
-                         reporter_.place(clash->span.offset).line, to_string(clash->action)),
-             "make their conditions exclude each other");
+      const Use& later = uses[i];
+      const auto end = uses.begin() + static_cast<std::ptrdiff_t>(i);
+      const auto clash = std::find_if(uses.begin(), end, [&later](const Use& earlier) {
+        return earlier.action != later.action && can_both_hold(earlier.sets, later.sets);
+      });
+      if (clash == end) continue;
+      report_clash(key, *clash, later);
       break;
     }
   }
+}
+
+void Importer::report_clash(const CallKey& key, const Use& earlier, const Use& later) {
+  const Syscall* call = find_syscall(key.first, key.second);
+  report(
+      Severity::error, later.span,
+      fmt::format("{} on {}: this rule ({}) and that of line {} ({}) can both hold, and which then "
+                  "counts libseccomp leaves open",
+                  call->name, arch_info(key.first).name, to_string(later.action),
+                  reporter_.place(earlier.span.offset).line, to_string(earlier.action)),
+      "make their conditions exclude each other");
 }
 
 bool Importer::has_stub() const {
@@ -428,7 +435,8 @@ std::uint32_t Importer::largest_named(Arch arch) const {
   for (const SectionRule& each : section_.rules) {
     for (const Text& name : each.names) {
       std::uint32_t selector = 0;
-      // libseccomp answers for a multiplexed call with a negative number, which never is the largest.
+      // libseccomp answers for a multiplexed call with a negative number, which never is the
+      // largest.
       const bool hidden = arch == Arch::i386 && multiplexer(name.value, selector) != nullptr;
       const Syscall* call = known(arch, name.value);
       if (call != nullptr && !hidden) largest = std::max(largest, call->number);
@@ -438,15 +446,16 @@ std::uint32_t Importer::largest_named(Arch arch) const {
 }
 
 void Importer::stub_rule(Arch arch, std::vector<Selector> calls, Action action) {
-  callgate::Rule rule{.action = action, .calls = std::move(calls), .condition = {}, .arches = {arch}};
+  callgate::Rule rule{
+      .action = action, .calls = std::move(calls), .condition = {}, .arches = {arch}};
   policy_.rules.push_back(std::move(rule));
 }
 
 /// The stub looks at bit 30 alone, so numbers from 0x80000000 with that bit clear count as x86-64's
 /// there, though libseccomp's own filter and callgate take them for x32's.
 void Importer::stub_x86(std::optional<std::uint32_t> x86_64, std::optional<std::uint32_t> x32) {
-  const bool lists_x32 = std::find(policy_.arches.begin(), policy_.arches.end(), Arch::x32) !=
-                         policy_.arches.end();
+  const bool lists_x32 =
+      std::find(policy_.arches.begin(), policy_.arches.end(), Arch::x32) != policy_.arches.end();
   if (x86_64) {
     stub_rule(Arch::x86_64, {Selector::numbers(*x86_64 + 1, highest_x86_64)}, enosys);
     stub_rule(Arch::x32, {Selector::numbers(bit_30_clear_from, bit_30_set_from - 1)}, enosys);

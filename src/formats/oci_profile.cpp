@@ -237,12 +237,11 @@ void Decoder::min_kernel(const Node& node, Filter& into) {
 
 Filter Decoder::filter(const Node& node, json::Index index, std::string_view what) {
   Filter result{.span = span(node)};
-  members(node, index, what,
-          {{"caps",
-            [&](const Node& n, json::Index at) { result.caps = strings(n, at, "caps"); }},
-           {"arches",
-            [&](const Node& n, json::Index at) { result.arches = strings(n, at, "arches"); }},
-           {"minKernel", [&](const Node& n, json::Index) { min_kernel(n, result); }}});
+  members(
+      node, index, what,
+      {{"caps", [&](const Node& n, json::Index at) { result.caps = strings(n, at, "caps"); }},
+       {"arches", [&](const Node& n, json::Index at) { result.arches = strings(n, at, "arches"); }},
+       {"minKernel", [&](const Node& n, json::Index) { min_kernel(n, result); }}});
   return result;
 }
 
@@ -266,8 +265,7 @@ Rule Decoder::rule(const Node& node, json::Index index) {
   Rule result{.span = span(node), .action_span = span(node)};
   members(
       node, index, "a rule",
-      {{"names",
-        [&](const Node& n, json::Index at) { result.names = strings(n, at, "names"); }},
+      {{"names", [&](const Node& n, json::Index at) { result.names = strings(n, at, "names"); }},
        {"name",
         [&](const Node& n, json::Index) {
           result.legacy_name = string(n, "name");
@@ -328,8 +326,7 @@ Profile Decoder::profile(json::Index root) {
             result.arch_map.push_back(arch_map_entry(element, i));
           });
         }},
-       {"flags",
-        [&](const Node& n, json::Index at) { result.flags = strings(n, at, "flags"); }},
+       {"flags", [&](const Node& n, json::Index at) { result.flags = strings(n, at, "flags"); }},
        {"listenerPath",
         [&](const Node& n, json::Index) { result.listener_path = string(n, "listenerPath"); }},
        {"listenerMetadata",

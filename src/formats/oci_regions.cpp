@@ -113,7 +113,8 @@ Result<Cubes> Cutter::test(const Test& test) const {
   }
   Cubes cubes;
   if (test.relation == Relation::subset) {
-    CALLGATE_TRY(const std::uint64_t value, resolve_value(test.values.front().first, arch_, operand));
+    CALLGATE_TRY(const std::uint64_t value,
+                 resolve_value(test.values.front().first, arch_, operand));
     cubes.push_back(place({mask & ~value, 0}, operand));
     return cubes;
   }

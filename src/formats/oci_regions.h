@@ -9,8 +9,8 @@
 
 namespace callgate::oci {
 
-/// Past so many cubes a condition is given up: a filter of that many masked comparisons for one call
-/// would come near the kernel's limit.
+/// Past so many cubes a condition is given up: a filter of that many masked comparisons for one
+/// call would come near the kernel's limit.
 inline constexpr std::size_t cube_limit = 400;
 
 /// Calls whose words lie in one of `where` get `action`; `rule` is the first that says so, if any.

@@ -145,8 +145,8 @@ std::optional<std::uint16_t> Selection::errno_of(std::optional<std::uint16_t> nu
     return number;
   }
   const std::string& text = name->value;
-  const bool is_number = std::all_of(text.begin(), text.end(),
-                                     [](char c) { return c >= '0' && c <= '9'; });
+  const bool is_number =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (is_number && text.size() <= 5 && std::stoul(text) <= 0xffff) {
     return static_cast<std::uint16_t>(std::stoul(text));
   }
@@ -183,7 +183,8 @@ void Selection::top_level() {
     for (const Text& flag : profile_.flags) {
       report(Severity::note, flag.span,
              fmt::format("{} is about installing the filter, not about its decisions: it is no "
-                         "part of the policy", flag.value));
+                         "part of the policy",
+                         flag.value));
     }
   }
   const auto name = profile_.default_errno_name;

@@ -165,7 +165,7 @@ class Writer {
   std::set<std::string> refused_;  ///< names that were narrowed to a denial
   std::vector<OutRule> rules_;
   std::map<Arch, const Syscall*> last_named_;  ///< past it runc's stub answers
-  std::set<std::string> whole_;    ///< names whose conditions are written as they stand
+  std::set<std::string> whole_;                ///< names whose conditions are written as they stand
   std::map<std::pair<std::uint32_t, std::vector<OutTest>>, std::size_t> index_;  ///< -> rule
   std::vector<Diagnostic> diagnostics_;
 };
@@ -187,9 +187,9 @@ Result<void> Writer::check_surroundings() {
   std::vector<Diagnostic> findings = check(policy_, options_.arches);
   if (has_errors(findings)) return fail(Error(std::move(findings)));
   if (policy_.unlisted == kill_thread) return {};
-  const std::string stated = fmt::format(
-      "a call of an architecture that is not listed gets kill_thread under {}, not {}", runtime(),
-      to_string(policy_.unlisted));
+  const std::string stated =
+      fmt::format("a call of an architecture that is not listed gets kill_thread under {}, not {}",
+                  runtime(), to_string(policy_.unlisted));
   if (denies(policy_.unlisted.kind) && options_.approximate_stricter) {
     state(stated);
     return {};
@@ -203,7 +203,8 @@ Result<void> Writer::check_surroundings() {
 /// Numbers that the policy does not know get `unknown`, which only the default action can say; then
 /// every call that would get `otherwise` is listed.
 void Writer::choose_default() {
-  const bool unknown_counts = denies(policy_.otherwise.kind) && policy_.unknown != policy_.otherwise;
+  const bool unknown_counts =
+      denies(policy_.otherwise.kind) && policy_.unknown != policy_.otherwise;
   default_ = unknown_counts ? policy_.unknown : policy_.otherwise;
 }
 
@@ -271,8 +272,8 @@ bool Writer::is_enosys(Arch arch, const Syscall& call) {
   return parts && parts->size() == 1 && parts->front().action == enosys;
 }
 
-/// runc answers ENOSYS for numbers past the largest that a profile names. So the last call of an ABI
-/// with another answer must be named, and those past it need not be.
+/// runc answers ENOSYS for numbers past the largest that a profile names. So the last call of an
+/// ABI with another answer must be named, and those past it need not be.
 void Writer::find_stub() {
   if (!has_stub()) return;
   for (const Arch arch : options_.arches) {
@@ -453,10 +454,11 @@ Error Writer::inexpressible(const SeccompData& call, Action wanted, Action got) 
       fmt::format("{} on {}: {} cannot be expressed for {}, where it would get {}", what,
                   arch_info(arch).name, to_string(wanted), runtime(), to_string(got)),
       place,
-      shared ? "in a profile all architectures share the rules of a name, a 32-bit one compares the "
-               "low halves, and on i386 a rule for a socket or ipc call counts for its multiplexer; "
-               "--approximate=stricter refuses the call, or write one profile an architecture"
-             : "--approximate=stricter writes a profile that refuses more",
+      shared
+          ? "in a profile all architectures share the rules of a name, a 32-bit one compares the "
+            "low halves, and on i386 a rule for a socket or ipc call counts for its multiplexer; "
+            "--approximate=stricter refuses the call, or write one profile an architecture"
+          : "--approximate=stricter writes a profile that refuses more",
       {}});
 }
 
@@ -477,9 +479,11 @@ Result<void> Writer::narrow(const Differs& differs, const Policy& read_back) {
   bool changed = false;
   for (const std::string& each : names) changed = refused_.insert(each).second || changed;
   if (!changed) return fail(inexpressible(call, wanted, got));
-  state(fmt::format("{} is refused altogether: what the policy says of it on {} cannot be expressed "
-                    "for {}{}", name, arch_info(*arch).name, runtime(),
-                    named->multiplexes.empty() ? "" : ", nor for the calls that it carries"));
+  state(
+      fmt::format("{} is refused altogether: what the policy says of it on {} cannot be expressed "
+                  "for {}{}",
+                  name, arch_info(*arch).name, runtime(),
+                  named->multiplexes.empty() ? "" : ", nor for the calls that it carries"));
   return {};
 }
 
@@ -501,9 +505,10 @@ Result<void> Writer::judge_nameless(const Policy& read_back) {
   if (!options_.approximate_stricter || !denies(got.kind)) {
     return fail(inexpressible(differs->witness, wanted, got));
   }
-  state(fmt::format("numbers that have no name for a libseccomp of {} get {} under {}, {:#x} not {}",
-                    to_string(options_.libseccomp), to_string(got), runtime(), differs->witness.nr,
-                    to_string(wanted)));
+  state(
+      fmt::format("numbers that have no name for a libseccomp of {} get {} under {}, {:#x} not {}",
+                  to_string(options_.libseccomp), to_string(got), runtime(), differs->witness.nr,
+                  to_string(wanted)));
   return {};
 }
 
@@ -516,8 +521,8 @@ Result<void> Writer::settle() {
         callgate::equal(reference(back.policy, true), back.policy, options_.arches);
     if (std::holds_alternative<Equal>(answer)) return judge_nameless(back.policy);
     if (const auto* undecided = std::get_if<Undecided>(&answer)) {
-      return fail(fmt::format("the proof that the profile is right did not finish at {}",
-                              undecided->call));
+      return fail(
+          fmt::format("the proof that the profile is right did not finish at {}", undecided->call));
     }
     CALLGATE_CHECK(narrow(std::get<Differs>(answer), back.policy));
   }

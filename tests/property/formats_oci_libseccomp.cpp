@@ -24,13 +24,11 @@ std::string shared_data(const std::string& name) {
 
 std::string show(const SeccompData& data) {
   char text[256];
-  std::snprintf(text, sizeof text, "arch %x nr %x args %llx %llx %llx %llx %llx %llx", data.arch,
-                data.nr, static_cast<unsigned long long>(data.args[0]),
-                static_cast<unsigned long long>(data.args[1]),
-                static_cast<unsigned long long>(data.args[2]),
-                static_cast<unsigned long long>(data.args[3]),
-                static_cast<unsigned long long>(data.args[4]),
-                static_cast<unsigned long long>(data.args[5]));
+  std::snprintf(
+      text, sizeof text, "arch %x nr %x args %llx %llx %llx %llx %llx %llx", data.arch, data.nr,
+      static_cast<unsigned long long>(data.args[0]), static_cast<unsigned long long>(data.args[1]),
+      static_cast<unsigned long long>(data.args[2]), static_cast<unsigned long long>(data.args[3]),
+      static_cast<unsigned long long>(data.args[4]), static_cast<unsigned long long>(data.args[5]));
   return text;
 }
 
@@ -104,8 +102,8 @@ TEST_F(OciLibseccomp, TheReaderKnowsTheSameNames) {
   const Release level = library_->level();
   for (const Arch arch : all_arches) {
     for (const std::string_view name : syscall_names()) {
-      const int theirs = library_->resolve_name_arch(test::Libseccomp::token(arch),
-                                                     std::string(name).c_str());
+      const int theirs =
+          library_->resolve_name_arch(test::Libseccomp::token(arch), std::string(name).c_str());
       const Syscall* ours = oci::libseccomp_call(arch, name, level);
       // It hides the direct numbers of i386's multiplexed calls behind negative ones.
       const bool hidden = arch == Arch::i386 && theirs <= -100 && theirs > -10000;
@@ -221,10 +219,10 @@ std::uint32_t by_the_manual(const std::string& json, const SeccompData& data) {
   profile.Parse(json.c_str());
   const Arch arch = *classify(data.arch, data.nr);
   const Syscall& call = *find_syscall(arch, data.nr);
-  const auto carried = std::find_if(call.multiplexes.begin(), call.multiplexes.end(),
-                                    [&](const Multiplexed& each) {
-                                      return each.selector == static_cast<std::uint32_t>(data.args[0]);
-                                    });
+  const auto carried =
+      std::find_if(call.multiplexes.begin(), call.multiplexes.end(), [&](const Multiplexed& each) {
+        return each.selector == static_cast<std::uint32_t>(data.args[0]);
+      });
   const std::string inner(carried == call.multiplexes.end() ? "" : carried->name);
   const std::uint32_t fallback = test::RuncPeer::action(profile["defaultAction"], -1);
   std::uint32_t conditional = fallback;
@@ -232,7 +230,8 @@ std::uint32_t by_the_manual(const std::string& json, const SeccompData& data) {
     const std::uint32_t action = test::RuncPeer::action(rule["action"], -1);
     const auto names = test::RuncPeer::strings(rule, "names");
     const bool named = std::find(names.begin(), names.end(), call.name) != names.end();
-    const bool inside = !inner.empty() && std::find(names.begin(), names.end(), inner) != names.end();
+    const bool inside =
+        !inner.empty() && std::find(names.begin(), names.end(), inner) != names.end();
     if (action == fallback || !(named || inside)) continue;
     const bool conditioned = rule.HasMember("args");
     if (named && !conditioned) return action;
@@ -253,7 +252,8 @@ TEST_F(OciLibseccomp, RandomProfiles) {
   std::size_t stuck = 0;
   for (std::uint64_t seed = 0; equal + deviations < wanted; ++seed) {
     const std::string json = RandomProfile(seed).make();
-    test::PeerContext peer{.docker = false, .stub = seed % 3 != 0, .stub_for_native = seed % 3 == 1};
+    test::PeerContext peer{
+        .docker = false, .stub = seed % 3 != 0, .stub_for_native = seed % 3 == 1};
     const Result<OciImport> ours = read_oci(json, "random", context_of(*library_, peer));
     const auto theirs = test::build_guarded(*library_, peer, json);
     if (!ours || !theirs) {
@@ -268,13 +268,16 @@ TEST_F(OciLibseccomp, RandomProfiles) {
     const std::optional<Arch> arch = classify(differs->witness.arch, differs->witness.nr);
     ASSERT_TRUE(arch && find_syscall(*arch, differs->witness.nr) != nullptr)
         << "seed " << seed << " at " << show(differs->witness) << std::hex << ": ours "
-        << differs->left << ", theirs " << differs->right << "\n" << json;
+        << differs->left << ", theirs " << differs->right << "\n"
+        << json;
     ASSERT_EQ(differs->left, normalise(by_the_manual(json, differs->witness)))
-        << "seed " << seed << " at " << show(differs->witness) << "\n" << json;
+        << "seed " << seed << " at " << show(differs->witness) << "\n"
+        << json;
   }
-  std::printf("%zu equal to libseccomp's filter, %zu where it departs from its own manual, %zu "
-              "refused as ambiguous, %zu that libseccomp did not finish\n",
-              equal, deviations, refused, stuck);
+  std::printf(
+      "%zu equal to libseccomp's filter, %zu where it departs from its own manual, %zu "
+      "refused as ambiguous, %zu that libseccomp did not finish\n",
+      equal, deviations, refused, stuck);
   EXPECT_LT(stuck * 20, equal);
   EXPECT_LT(deviations * 10, equal);
   EXPECT_LT(refused, wanted);

@@ -45,9 +45,9 @@ struct OciReader {
 /// What a profile's meaning depends on besides its text.
 struct OciContext {
   OciReader reader;
-  Arch arch = native_arch();               ///< of the machine
-  std::vector<std::string> capabilities;   ///< the bounding set, "CAP_SYS_ADMIN"
-  Release kernel = newest_release();       ///< for minKernel
+  Arch arch = native_arch();              ///< of the machine
+  std::vector<std::string> capabilities;  ///< the bounding set, "CAP_SYS_ADMIN"
+  Release kernel = newest_release();      ///< for minKernel
   /// The newest release whose calls the runtime's libseccomp knows by name; later names are unknown
   /// to it and skipped. Debian 12's 2.5.4-1+deb12u1 knows those of 6.7.
   Release libseccomp = newest_release();
@@ -61,8 +61,8 @@ struct OciImport {
 
 /// Reads a profile, or the linux.seccomp section of a whole config.json. The policy has `abi`,
 /// `arches`, raw words and raw numbers where they are needed, and means what the filter does that
-/// `context.reader` installs. Errors: what is not JSON, has a wrong type or a value out of range, what
-/// that reader refuses, and rules whose joint meaning libseccomp leaves open. Thread-safe.
+/// `context.reader` installs. Errors: what is not JSON, has a wrong type or a value out of range,
+/// what that reader refuses, and rules whose joint meaning libseccomp leaves open. Thread-safe.
 [[nodiscard]] Result<OciImport> read_oci(std::string_view json, const std::string& file,
                                          const OciContext& context);
 
@@ -77,8 +77,8 @@ struct OciImport {
 [[nodiscard]] std::span<const std::string_view> capability_names() noexcept;
 /// The fourteen capabilities that Docker gives a container by default.
 [[nodiscard]] std::span<const std::string_view> docker_capabilities() noexcept;
-/// Reads "CAP_CHOWN,kill", "none", "all", "docker" (its default fourteen) into full names, sorted by
-/// number. Error: no such capability.
+/// Reads "CAP_CHOWN,kill", "none", "all", "docker" (its default fourteen) into full names, sorted
+/// by number. Error: no such capability.
 [[nodiscard]] Result<std::vector<std::string>> parse_capabilities(std::string_view list);
 
 }  // namespace callgate

@@ -8,10 +8,10 @@ namespace callgate {
 /// For whom a profile is written.
 struct OciWriteOptions {
   OciReader reader{OciFrontend::runtime, OciRuntime::runc, {1, 1, 5}};
-  std::vector<Arch> arches;                 ///< the ABIs of the container; the machine's first
-  Release libseccomp = newest_release();    ///< as in OciContext
-  /// Where the policy cannot be expressed, write one that refuses more, and say what. Every call that
-  /// the policy denies stays denied, if perhaps in another way.
+  std::vector<Arch> arches;               ///< the ABIs of the container; the machine's first
+  Release libseccomp = newest_release();  ///< as in OciContext
+  /// Where the policy cannot be expressed, write one that refuses more, and say what. Every call
+  /// that the policy denies stays denied, if perhaps in another way.
   bool approximate_stricter = false;
 };
 

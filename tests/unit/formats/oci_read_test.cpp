@@ -81,9 +81,11 @@ TEST(OciRead, KillKillsTheThreadAndSoDoesAnUnlistedArchitecture) {
 }
 
 TEST(OciRead, RuncAnswersEnosysPastTheLargestNumber) {
-  const std::string listed = with_rules(R"({"names": ["read", "getpid"], "action": "SCMP_ACT_ALLOW"})",
-                                        R"("architectures": ["SCMP_ARCH_X86_64"], )");
-  const std::string native = with_rules(R"({"names": ["read", "getpid"], "action": "SCMP_ACT_ALLOW"})");
+  const std::string listed =
+      with_rules(R"({"names": ["read", "getpid"], "action": "SCMP_ACT_ALLOW"})",
+                 R"("architectures": ["SCMP_ARCH_X86_64"], )");
+  const std::string native =
+      with_rules(R"({"names": ["read", "getpid"], "action": "SCMP_ACT_ALLOW"})");
   EXPECT_EQ(verdict(listed, "runc", call_of("mseal")), deny(38));
   EXPECT_EQ(verdict(listed, "runc", call_of("write")), deny(1));
   EXPECT_EQ(verdict(native, "runc@1.1.5", call_of("mseal")), deny(1));
@@ -203,18 +205,20 @@ TEST(OciRead, EveryMistakeHasItsPlace) {
       {with_rules(R"({"names": ["read"]})"), "runc", 1, 50, "without `action`"},
       {R"({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 4095})", "runc", 1, 56, "4094"},
       {R"({"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1})", "crun", 1, 56, "takes none"},
-      {R"({"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"]})", "runc", 1, 47,
-       "refuses filter flags"},
+      {R"({"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"]})", "runc", 1,
+       47, "refuses filter flags"},
       {R"({"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/x"})", "runc", 1, 19, "NOTIFY"},
-      {R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_S390X"]})", "runc", 1, 55,
-       "no architecture"},
+      {R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_S390X"]})", "runc", 1,
+       55, "no architecture"},
       {R"({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86"],
-           "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]})", "docker", 2, 23, "both"},
-      {with_rules(R"({"name": "read", "names": ["write"], "action": "SCMP_ACT_ALLOW"})"), "docker", 1,
-       59, "both"},
-      {with_rules(rule + R"(, "includes": {"minKernel": "four"}})"), "docker", 1, 124, "kernel version"},
-      {with_rules(R"({"names": ["read"], "action": "SCMP_ACT_ERRNO", "errno": "ENOPE"})"), "podman", 1,
-       107, "no errno"},
+           "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]})",
+       "docker", 2, 23, "both"},
+      {with_rules(R"({"name": "read", "names": ["write"], "action": "SCMP_ACT_ALLOW"})"), "docker",
+       1, 59, "both"},
+      {with_rules(rule + R"(, "includes": {"minKernel": "four"}})"), "docker", 1, 124,
+       "kernel version"},
+      {with_rules(R"({"names": ["read"], "action": "SCMP_ACT_ERRNO", "errno": "ENOPE"})"), "podman",
+       1, 107, "no errno"},
       {with_rules(rule + R"(, "args": [{"index": 0, "op": "SCMP_CMP_LE", "value": 5}]},
          {"names": ["read"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "op": "SCMP_CMP_GE", "value": 5}]})"),
        "runc", 2, 10, "leaves open"},
@@ -231,15 +235,16 @@ TEST(OciRead, EveryMistakeHasItsPlace) {
       return each.severity == Severity::error;
     });
     ASSERT_NE(error, found.end());
-    EXPECT_NE(error->message.find(bad.message), std::string::npos) << error->message << "\n" << bad.json;
+    EXPECT_NE(error->message.find(bad.message), std::string::npos) << error->message << "\n"
+                                                                   << bad.json;
     EXPECT_EQ(error->place.line, bad.line) << error->message << "\n" << bad.json;
     EXPECT_EQ(error->place.column, bad.column) << error->message << "\n" << bad.json;
   }
 }
 
 TEST(OciRead, UnknownKeysAreSaid) {
-  const auto import = read_oci(R"({"defaultAction": "SCMP_ACT_ALLOW", "sycalls": []})", "p.json",
-                               read_by("runc"));
+  const auto import =
+      read_oci(R"({"defaultAction": "SCMP_ACT_ALLOW", "sycalls": []})", "p.json", read_by("runc"));
   ASSERT_TRUE(import.has_value());
   ASSERT_EQ(import->diagnostics.size(), 1u);
   EXPECT_EQ(import->diagnostics[0].hint, "did you mean \"syscalls\"?");

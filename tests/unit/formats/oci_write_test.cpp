@@ -1,7 +1,8 @@
 // What is written for which runtime, and what is refused with which words.
+#include "callgate/formats/oci_write.h"
+
 #include <gtest/gtest.h>
 
-#include "callgate/formats/oci_write.h"
 #include "callgate/formats/text.h"
 #include "callgate/policy/evaluate.h"
 #include "formats/oci_cubes.h"

@@ -18,16 +18,6 @@ constexpr std::size_t calls_named = 5;
 /// How often a single call is made a chain before all are.
 constexpr int single_retries = 8;
 
-std::string numbers_text(Arch arch, const NumberRange& numbers) {
-  const Syscall* call = find_syscall(arch, numbers.first);
-  const std::string_view abi = arch_info(arch).name;
-  if (numbers.first != numbers.last) {
-    return fmt::format("{} {}..{}", abi, numbers.first, numbers.last);
-  }
-  if (call == nullptr) return fmt::format("{} {}", abi, numbers.first);
-  return fmt::format("{} {}", abi, call->name);
-}
-
 Error too_long(std::size_t size, std::vector<CallCost> costs) {
   std::stable_sort(costs.begin(), costs.end(), [](const CallCost& a, const CallCost& b) {
     return a.instructions > b.instructions;
@@ -35,8 +25,7 @@ Error too_long(std::size_t size, std::vector<CallCost> costs) {
   std::string list;
   for (std::size_t i = 0; i < std::min(calls_named, costs.size()); ++i) {
     if (i > 0) list += ", ";
-    list +=
-        fmt::format("{} {}", numbers_text(costs[i].arch, costs[i].numbers), costs[i].instructions);
+    list += fmt::format("{} {}", call_text(costs[i].arch, costs[i].numbers), costs[i].instructions);
   }
   return Error(fmt::format("the filter takes {} instructions, and the kernel loads at most {}",
                            size, max_instructions),
@@ -48,7 +37,7 @@ Error too_long(std::size_t size, std::vector<CallCost> costs) {
 std::optional<CallKey> find_call(const std::string& name, const std::vector<CallCost>& costs) {
   for (const CallCost& cost : costs) {
     const std::string_view abi = arch_info(cost.arch).name;
-    const bool is_it = name == numbers_text(cost.arch, cost.numbers) ||
+    const bool is_it = name == call_text(cost.arch, cost.numbers) ||
                        name == fmt::format("{} {}", abi, cost.numbers.first);
     if (is_it) return CallKey{cost.arch, cost.numbers.first};
   }
@@ -99,6 +88,16 @@ Result<Built> build_proved(const Policy& policy, std::span<const Arch> arches,
 }
 
 }  // namespace
+
+std::string call_text(Arch arch, const NumberRange& numbers) {
+  const Syscall* call = find_syscall(arch, numbers.first);
+  const std::string_view abi = arch_info(arch).name;
+  if (numbers.first != numbers.last) {
+    return fmt::format("{} {}..{}", abi, numbers.first, numbers.last);
+  }
+  if (call == nullptr) return fmt::format("{} {}", abi, numbers.first);
+  return fmt::format("{} {}", abi, call->name);
+}
 
 Result<Built> build(const Policy& policy, std::span<const Arch> arches,
                     const LowerOptions& options) {

@@ -9,6 +9,9 @@
 
 namespace callgate {
 
+/// "x86_64 ioctl", "x86_64 500", "x86_64 500..600"
+[[nodiscard]] std::string call_text(Arch arch, const NumberRange& numbers);
+
 /// What `check` says, and the ABIs it said it for.
 struct Checked {
   std::vector<Arch> arches;

@@ -6,13 +6,6 @@
 namespace callgate {
 namespace {
 
-std::string call_text(const ChainHint& chain) {
-  const Syscall* call = find_syscall(chain.arch, chain.number);
-  const std::string_view abi = arch_info(chain.arch).name;
-  return call == nullptr ? fmt::format("{} {}", abi, chain.number)
-                         : fmt::format("{} {}", abi, call->name);
-}
-
 std::string print_proof(const Compilation& compilation) {
   std::string arches;
   for (const Arch arch : compilation.arches) {
@@ -24,9 +17,9 @@ std::string print_proof(const Compilation& compilation) {
       "instructions: {} of {}\n",
       arches, compilation.program.size(), max_instructions);
   for (const ChainHint& chain : compilation.chains) {
-    text +=
-        fmt::format("{}: proved rule by rule, {} rules at instructions {}..{}\n", call_text(chain),
-                    chain.rules.size(), chain.entries.front(), chain.entries.back());
+    text += fmt::format("{}: proved rule by rule, {} rules at instructions {}..{}\n",
+                        call_text(chain.arch, {chain.number, chain.number}), chain.rules.size(),
+                        chain.entries.front(), chain.entries.back());
   }
   return text;
 }

@@ -2,6 +2,7 @@
 # compile and convert as a user types them: every form, exit codes, and what is refused.
 set -uo pipefail
 callgate=$1
+root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -75,7 +76,7 @@ expect 0 "static const struct sock_filter app[" "$callgate" convert app.bpf --to
 expect 0 '"instructions"' "$callgate" convert app.bpf --to json
 
 # Docker's default profile stays small, with and without the ABIs beside x86-64.
-profile=${CALLGATE_SHARED:-$CALLGATE_SOURCE_DIR/../shared/data}/moby-default.json
+profile=${CALLGATE_SHARED:-$root/../shared/data}/moby-default.json
 if [ -r "$profile" ]; then
   "$callgate" convert "$profile" --to raw --arch x86_64 --caps none -o moby.bpf 2>/dev/null
   size=$(($(stat -c %s moby.bpf) / 8))

@@ -166,6 +166,21 @@ class Points(RunTest):
                                       "/proc/self/status", options=["--at", at, "--report", report])
                 self.assertEqual(done.stdout.split(), ["TracerPid:", "0", "NoNewPrivs:", "1", "Seccomp:", "2"])
 
+    def test_audit_denials_are_in_the_kernels_log(self):
+        need("dmesg")
+        name = f"cgaudit{os.getpid() % 100000}"
+        program = self.build(name, TRY)
+        done = self.run_under(self.policy("errno(EXDEV) mkdir"), program, options=["--report", "audit"])
+        self.assertEqual((done.returncode, done.stderr), (EXDEV, ""))
+        log = subprocess.run(["dmesg"], capture_output=True, text=True).stdout
+        if f'comm="{name}"' not in log:
+            raise unittest.SkipTest("the kernel's log is not ours to read, or auditd takes the records")
+        # Without the flag an errno is not logged.
+        quiet = name + "q"
+        self.run_under(self.policy("errno(EXDEV) mkdir"), self.build(quiet, TRY), options=["--report", "none"])
+        log = subprocess.run(["dmesg"], capture_output=True, text=True).stdout
+        self.assertNotIn(f'comm="{quiet}"', log)
+
     def test_one_filter_and_no_tracer_where_nothing_kills(self):
         done = self.run_under(self.policy("errno(EXDEV) mkdir"), "grep", "-E",
                               "^(TracerPid|Seccomp_filters):", "/proc/self/status")

@@ -87,8 +87,9 @@ TEST(SupervisedProgram, RenamesOnEveryPath) {
     const Program original = *Program::verify(code);
     const Program made = *supervised_program(original, ReportLevel::full, false);
     for (int call = 0; call < 20; ++call) {
-      SeccompData data{random() % 3, random() % 3, random() % 3, {}};
-      for (auto& argument : data.args) argument = random() % 3;
+      const auto small = [&] { return static_cast<std::uint32_t>(random() % 3); };
+      SeccompData data{small(), small(), small(), {}};
+      for (auto& argument : data.args) argument = small();
       const std::uint32_t before = emulate(original, data);
       const bool is_errno = (before & 0xffff0000) == 0x00050000;
       ASSERT_EQ(emulate(made, data), is_errno ? 0x7fc00000 : before);

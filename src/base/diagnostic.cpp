@@ -41,7 +41,8 @@ std::string printable(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const auto byte = static_cast<unsigned char>(text[0]);
-    const bool c1_control = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+    const bool c1_control =
+        length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
     if (text[0] == '\t') {
       out += ' ';
     } else if (length == 0 || c1_control || byte < 0x20 || byte == 0x7f) {

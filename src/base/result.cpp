@@ -17,7 +17,8 @@ std::string Error::message() const {
 }
 
 Error system_error(std::string what, int errno_value) {
-  return Error(what + ": " + std::generic_category().message(errno_value));
+  what += ": " + std::generic_category().message(errno_value);
+  return Error(std::move(what));
 }
 
 }  // namespace callgate

@@ -18,8 +18,7 @@ namespace {
 Error with_findings(ParsedPolicy parsed, std::string_view text, const std::vector<Arch>& asked) {
   std::vector<Diagnostic> all = std::move(parsed.diagnostics);
   std::vector<Diagnostic> notes;
-  std::vector<Diagnostic> found =
-      check(parsed.policy, choose_arches(asked, parsed.policy, notes));
+  std::vector<Diagnostic> found = check(parsed.policy, choose_arches(asked, parsed.policy, notes));
   std::erase_if(found, [&](const Diagnostic& finding) {
     return finding.severity != Severity::error ||
            std::any_of(all.begin(), all.end(), [&](const Diagnostic& known) {

@@ -51,8 +51,8 @@ struct LoadedSource {
   [[nodiscard]] const Program* program() const noexcept { return std::get_if<Program>(&content); }
 };
 
-/// Reads a file ("-": standard input) in whatever format it has, or a built-in profile where no file
-/// has its name. Errors: those of read_file and of the format's reader; bytes that no reader
+/// Reads a file ("-": standard input) in whatever format it has, or a built-in profile where no
+/// file has its name. Errors: those of read_file and of the format's reader; bytes that no reader
 /// recognises.
 [[nodiscard]] Result<LoadedSource> load_source(const std::string& path,
                                                const LoadOptions& options = {});

@@ -27,7 +27,7 @@ using AddVerb = void (*)(CLI::App& app, Action& chosen);
 void add_all_verbs(CLI::App& app, Action& chosen);
 
 /// Adds a subcommand whose options live in an `Options` and that runs `run(options)`.
-///   auto [command, options] = add_verb<SyscallsOptions>(app, chosen, "syscalls", "...", run_syscalls);
+///   auto [command, options] = add_verb<EmuOptions>(app, chosen, "emu", "...", run_emu);
 template <class Options>
 std::pair<CLI::App*, std::shared_ptr<Options>> add_verb(CLI::App& app, Action& chosen,
                                                         const std::string& name,

@@ -5,7 +5,8 @@
 namespace callgate::cli {
 namespace {
 
-/// In the order in which --help lists them.
+/// In the order in which --help lists them, one a line.
+// clang-format off
 const std::vector<AddVerb> all_verbs = {
     add_run_verb,
     add_check_verb,
@@ -18,6 +19,7 @@ const std::vector<AddVerb> all_verbs = {
     add_syscalls_verb,
     add_doctor_verb,
 };
+// clang-format on
 
 }  // namespace
 

@@ -64,7 +64,8 @@ struct Release {
   std::uint16_t major = 0;
   std::uint16_t minor = 0;
   std::uint16_t patch = 0;
-  auto operator<=>(const Release&) const = default;
+  // clang-tidy 14 takes the 0 of the generated comparisons for a pointer.
+  auto operator<=>(const Release&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// "6.12", "2.6.39"; a suffix such as "-rc1" or "-cloud-amd64" is cut off. None if malformed.

@@ -1,4 +1,4 @@
-// Errors are values: a function that can fail returns Result<T>, and CALLGATE_TRY passes an error on.
+// Errors are values: a function that can fail returns Result<T>; CALLGATE_TRY passes its error on.
 //
 //   Result<int> twice(std::string_view text) {
 //     CALLGATE_TRY(const int number, parse_int(text));
@@ -13,7 +13,7 @@
 
 namespace callgate {
 
-/// Why an operation failed: at least one diagnostic of severity `error`, and whatever else was found.
+/// Why an operation failed: at least one diagnostic of severity `error`, and what else was found.
 struct Error {
   std::vector<Diagnostic> diagnostics;
 
@@ -51,16 +51,16 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 
 #define CALLGATE_JOIN_(a, b) a##b
 #define CALLGATE_JOIN(a, b) CALLGATE_JOIN_(a, b)
-#define CALLGATE_TRY_(name, declaration, ...)                           \
-  auto name = (__VA_ARGS__);                                            \
+#define CALLGATE_TRY_(name, declaration, ...)                                     \
+  auto name = (__VA_ARGS__);                                                      \
   if (!name) return ::tl::unexpected<::callgate::Error>(std::move(name).error()); \
   declaration = *std::move(name)
 /// Declares a variable with the value of a Result, or returns its error.
 #define CALLGATE_TRY(declaration, ...) \
   CALLGATE_TRY_(CALLGATE_JOIN(callgate_try_, __LINE__), declaration, __VA_ARGS__)
 /// Returns the error of a Result<void>, if any.
-#define CALLGATE_CHECK(...)                                                              \
-  do {                                                                                   \
-    if (auto callgate_checked = (__VA_ARGS__); !callgate_checked)                        \
-      return ::tl::unexpected<::callgate::Error>(std::move(callgate_checked).error());   \
+#define CALLGATE_CHECK(...)                                                            \
+  do {                                                                                 \
+    if (auto callgate_checked = (__VA_ARGS__); !callgate_checked)                      \
+      return ::tl::unexpected<::callgate::Error>(std::move(callgate_checked).error()); \
   } while (false)

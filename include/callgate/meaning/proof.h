@@ -22,9 +22,9 @@ struct ProofBudget {
 /// entry, which decides by the rest of the policy (`otherwise` or `unknown`).
 struct ChainHint {
   Arch arch = Arch::x86_64;
-  std::uint32_t number = 0;               ///< call number
-  std::vector<std::size_t> rules;         ///< policy rules in order
-  std::vector<std::size_t> entries;       ///< instruction indices, one more than rules
+  std::uint32_t number = 0;          ///< call number
+  std::vector<std::size_t> rules;    ///< policy rules in order
+  std::vector<std::size_t> entries;  ///< instruction indices, one more than rules
 };
 
 /// Equal for every seccomp_data.

@@ -487,6 +487,11 @@ Result<void> Writer::narrow(const Differs& differs, const Policy& read_back) {
   return {};
 }
 
+Error unproved(const Undecided& answer) {
+  return Error(
+      fmt::format("the proof that the profile is right did not finish at {}", answer.call));
+}
+
 /// Numbers without a name may differ only as docs/oci.md says.
 Result<void> Writer::judge_nameless(const Policy& read_back) {
   const Policy but_minus_one = reference(read_back, false);
@@ -498,6 +503,7 @@ Result<void> Writer::judge_nameless(const Policy& read_back) {
     if (!denies(got.kind)) return fail(inexpressible(differs->witness, policy_.otherwise, got));
     state(fmt::format("number -1, which is no call, gets {} under {}", to_string(got), runtime()));
   }
+  if (const auto* undecided = std::get_if<Undecided>(&strict)) return fail(unproved(*undecided));
   const auto* differs = std::get_if<Differs>(&strict);
   if (differs == nullptr) return {};
   const Action wanted = evaluate(policy_, options_.arches, differs->witness).action;
@@ -520,10 +526,7 @@ Result<void> Writer::settle() {
     const Answer answer =
         callgate::equal(reference(back.policy, true), back.policy, options_.arches);
     if (std::holds_alternative<Equal>(answer)) return judge_nameless(back.policy);
-    if (const auto* undecided = std::get_if<Undecided>(&answer)) {
-      return fail(
-          fmt::format("the proof that the profile is right did not finish at {}", undecided->call));
-    }
+    if (const auto* undecided = std::get_if<Undecided>(&answer)) return fail(unproved(*undecided));
     CALLGATE_CHECK(narrow(std::get<Differs>(answer), back.policy));
   }
 }

@@ -130,6 +130,7 @@ void add_convert_verb(CLI::App& app, Action& chosen) {
   auto [command, verb] = add_verb<ConvertVerb>(
       app, chosen, "convert", "convert a policy or program to another format", run_convert);
   std::vector<std::string> names;
+  names.reserve(targets.size());
   for (const ConvertTarget& target : targets) names.emplace_back(target.name);
   command->footer(examples);
   command->add_option("SRC", verb->source, "policy or program, - for standard input")->required();

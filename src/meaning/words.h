@@ -58,7 +58,7 @@ class WordOrder {
 
  private:
   std::array<std::array<std::uint16_t, 32>, input_words> levels_{};
-  std::array<std::uint16_t, 32 * input_words> places_{};
+  std::array<std::uint16_t, std::size_t{32} * input_words> places_{};
 };
 
 /// Values of the words, for a witness.

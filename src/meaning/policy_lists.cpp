@@ -61,7 +61,8 @@ PolicyLists::PolicyLists(const Policy& policy, std::span<const Arch> arches,
   // List 0 is that of every call of an ABI that is not listed.
   (void)intern({.rest = {policy.unlisted, Verdict::Source::unlisted, {}}});
   needs_call_.reserve(policy.rules.size());
-  for (const Rule& rule : policy.rules) needs_call_.push_back(names_parameter(rule.condition) ? 1 : 0);
+  for (const Rule& rule : policy.rules)
+    needs_call_.push_back(names_parameter(rule.condition) ? 1 : 0);
   std::vector<std::uint32_t> audits;
   for (const Arch arch : arches) audits.push_back(arch_info(arch).audit);
   std::sort(audits.begin(), audits.end());

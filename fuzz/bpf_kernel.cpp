@@ -65,7 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const pid_t child = ::fork();
   if (child < 0) return 0;
   if (child == 0) try_filter(code, call, seen);
-  ::waitpid(child, nullptr, 0);
+  // libFuzzer's timer interrupts it.
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
 
   const auto program = Program::verify(code);
   if (seen.install_errno != (program ? 0 : EINVAL)) std::abort();

@@ -62,7 +62,8 @@ struct OutTest {
   std::string_view op = "SCMP_CMP_EQ";
   std::uint64_t value = 0;
   std::uint64_t value_two = 0;  ///< of SCMP_CMP_MASKED_EQ
-  auto operator<=>(const OutTest&) const = default;
+  // As in callgate/abi/arch.h.
+  auto operator<=>(const OutTest&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// One rule of the profile: names that share an action and a conjunction.

@@ -45,6 +45,7 @@ std::string quoted(std::string_view name) { return "`" + std::string(name) + "`"
 
 NameFault arch_fault(std::string_view name) {
   std::vector<std::string_view> names;
+  names.reserve(std::size(all_arches));
   for (const Arch arch : all_arches) names.push_back(arch_info(arch).name);
   std::string hint = did_you_mean(name, names);
   if (hint.empty()) hint = "known are " + policy::arch_list(all_arches);

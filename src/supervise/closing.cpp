@@ -18,6 +18,7 @@
 #include "callgate/abi/syscalls.h"
 #include "callgate/bpf/emulate.h"
 #include "supervise/injector.h"
+#include "supervise/memory.h"
 #include "supervise/tracee.h"
 
 namespace callgate::supervise {
@@ -194,7 +195,7 @@ Closed give_up(pid_t program, const ClosingPlan& plan, const Error& error, Injec
 Closed close_here(pid_t program, const ClosingPlan& plan) {
   // Helpers are attached as they are made.
   ::ptrace(PTRACE_SETOPTIONS, program, nullptr,
-           reinterpret_cast<void*>(closing_options() | PTRACE_O_TRACECLONE));
+           as_pointer(closing_options() | PTRACE_O_TRACECLONE));
   auto injector = Injector::at_stop(program);
   if (!injector) return give_up(program, plan, injector.error(), nullptr);
   auto closed = Closing(program, plan, *injector).close();

@@ -52,8 +52,6 @@ std::uint64_t number_of(InjectedCall call, bool is_32bit) {
   return ~std::uint64_t{0};
 }
 
-void* pointer(std::uint64_t value) noexcept { return reinterpret_cast<void*>(value); }
-
 Result<user_regs_struct> registers_of(pid_t thread) {
   user_regs_struct registers{};
   if (::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) < 0) {
@@ -72,12 +70,12 @@ Result<void> set_registers(pid_t thread, const user_regs_struct& registers) {
 /// Eight bytes of code, write protection or not.
 Result<std::uint64_t> peek(pid_t thread, std::uint64_t address) {
   errno = 0;
-  const long value = ::ptrace(PTRACE_PEEKTEXT, thread, pointer(address), nullptr);
+  const long value = ::ptrace(PTRACE_PEEKTEXT, thread, as_pointer(address), nullptr);
   if (errno != 0) return fail(system_error("reading the program's code", errno));
   return static_cast<std::uint64_t>(value);
 }
 Result<void> poke(pid_t thread, std::uint64_t address, std::uint64_t value) {
-  if (::ptrace(PTRACE_POKETEXT, thread, pointer(address), pointer(value)) < 0) {
+  if (::ptrace(PTRACE_POKETEXT, thread, as_pointer(address), as_pointer(value)) < 0) {
     return fail(system_error("writing the program's code", errno));
   }
   return {};
@@ -190,7 +188,7 @@ Result<pid_t> Injector::clone_in(pid_t thread) {
 Result<pid_t> Injector::make_helper(bool orphan) {
   CALLGATE_TRY(const pid_t first, clone_in(state_->thread));
   if (!orphan) return first;
-  const auto second = clone_in(first);
+  auto second = clone_in(first);
   end_helper(first);
   CALLGATE_TRY(const long reaped,
                call(InjectedCall::wait4, {static_cast<std::uint64_t>(first), 0, wall, 0, 0, 0}));
@@ -223,7 +221,7 @@ Result<long> Injector::set_filter(unsigned long flags, std::string_view filter_b
 
 Result<std::uint64_t> entry_point(pid_t process, bool is_32bit) {
   const std::string path = "/proc/" + std::to_string(process) + "/auxv";
-  const std::string vector = read_proc_file(path, 64 * 1024);
+  const std::string vector = read_proc_file(path, 65536);
   const std::size_t width = is_32bit ? 4 : 8;
   for (std::size_t at = 0; at + 2 * width <= vector.size(); at += 2 * width) {
     std::uint64_t type = 0;

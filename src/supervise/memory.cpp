@@ -17,15 +17,13 @@ namespace {
 
 constexpr std::size_t page = 4096;
 
-void* pointer(std::uint64_t address) { return reinterpret_cast<void*>(address); }
-
 /// The piece from `address` to the end of its page, `size` bytes at most, appended; its length.
 std::size_t read_piece(pid_t thread, std::uint64_t address, std::size_t size, std::string& out) {
   const std::size_t length = std::min<std::size_t>(size, page - address % page);
   const std::size_t before = out.size();
   out.resize(before + length);
   iovec local{out.data() + before, length};
-  iovec remote{pointer(address), length};
+  iovec remote{as_pointer(address), length};
   const ssize_t got = ::process_vm_readv(thread, &local, 1, &remote, 1, 0);
   out.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   return out.size() - before;
@@ -56,7 +54,7 @@ std::optional<std::string> read_text(pid_t thread, std::uint64_t address, std::s
 
 bool write_memory(pid_t thread, std::uint64_t address, std::string_view bytes) {
   iovec local{const_cast<char*>(bytes.data()), bytes.size()};
-  iovec remote{pointer(address), bytes.size()};
+  iovec remote{as_pointer(address), bytes.size()};
   const ssize_t wrote = ::process_vm_writev(thread, &local, 1, &remote, 1, 0);
   if (wrote >= 0 && static_cast<std::size_t>(wrote) != bytes.size()) errno = EFAULT;
   return wrote >= 0 && static_cast<std::size_t>(wrote) == bytes.size();

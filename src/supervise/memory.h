@@ -10,6 +10,11 @@
 
 namespace callgate::supervise {
 
+/// An address in another process, or a number that ptrace(2) takes in a pointer's place.
+[[nodiscard]] inline void* as_pointer(std::uint64_t value) noexcept {
+  return reinterpret_cast<void*>(value);  // NOLINT(performance-no-int-to-ptr)
+}
+
 /// `size` bytes at `address`; fewer if the end is not mapped; none (errno is set) if nothing could
 /// be read.
 [[nodiscard]] std::optional<std::string> read_memory(pid_t thread, std::uint64_t address,

@@ -70,6 +70,7 @@ RunFailure exec_failure(const std::string& path, int error) {
 
 RunFailure exec_program(const std::string& path, const std::vector<std::string>& command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -163,8 +164,7 @@ void seize_threads(pid_t program) {
 /// Lets the closed program go, traced on where that is needed.
 void let_go(pid_t program, bool traces_tree) {
   if (traces_tree) {
-    ::ptrace(PTRACE_SETOPTIONS, program, nullptr,
-             reinterpret_cast<void*>(supervise::tree_options()));
+    ::ptrace(PTRACE_SETOPTIONS, program, nullptr, supervise::as_pointer(supervise::tree_options()));
     seize_threads(program);
     ::ptrace(PTRACE_CONT, program, nullptr, nullptr);
   } else {

@@ -12,13 +12,13 @@
 #include <csignal>
 #include <ctime>
 
+#include "supervise/memory.h"
+
 namespace callgate::supervise {
 namespace {
 
 constexpr int event_stop = 128;  // PTRACE_EVENT_STOP
 constexpr int sys_seccomp = 1;   // si_code SYS_SECCOMP of <asm-generic/siginfo.h>
-
-void* word(unsigned long value) noexcept { return reinterpret_cast<void*>(value); }
 
 Stop event_of(int event) noexcept {
   switch (event) {
@@ -66,7 +66,7 @@ SeccompData data_of(const user_regs_struct& registers, std::uint32_t audit) noex
 /// AUDIT_ARCH_* of a stopped thread's entry (PTRACE_GET_SYSCALL_INFO, 5.3), 0 if unknown.
 std::uint32_t audit_of(pid_t thread) noexcept {
   __ptrace_syscall_info info{};
-  if (::ptrace(PTRACE_GET_SYSCALL_INFO, thread, word(sizeof info), &info) < 0) return 0;
+  if (::ptrace(PTRACE_GET_SYSCALL_INFO, thread, as_pointer(sizeof info), &info) < 0) return 0;
   return info.arch;
 }
 
@@ -103,7 +103,7 @@ WaitedStop wait_stop(pid_t thread, int milliseconds) noexcept {
 }
 
 int seize(pid_t thread, unsigned long options) noexcept {
-  return ::ptrace(PTRACE_SEIZE, thread, nullptr, word(options)) == 0 ? 0 : errno;
+  return ::ptrace(PTRACE_SEIZE, thread, nullptr, as_pointer(options)) == 0 ? 0 : errno;
 }
 
 void resume(const WaitedStop& stop) noexcept {
@@ -113,13 +113,13 @@ void resume(const WaitedStop& stop) noexcept {
     return;
   }
   const int signal = stop.stop == Stop::signal ? stop.signal : 0;
-  ::ptrace(PTRACE_CONT, stop.thread, nullptr, word(static_cast<unsigned long>(signal)));
+  ::ptrace(PTRACE_CONT, stop.thread, nullptr, as_pointer(static_cast<unsigned long>(signal)));
 }
 
 void detach(const WaitedStop& stop) noexcept {
   if (stop.stop == Stop::none || stop.stop == Stop::ended) return;
   const int signal = stop.stop == Stop::signal ? stop.signal : 0;
-  ::ptrace(PTRACE_DETACH, stop.thread, nullptr, word(static_cast<unsigned long>(signal)));
+  ::ptrace(PTRACE_DETACH, stop.thread, nullptr, as_pointer(static_cast<unsigned long>(signal)));
 }
 
 std::optional<SeccompData> stopped_call(pid_t thread) noexcept {

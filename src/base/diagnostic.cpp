@@ -34,27 +34,46 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+/// True for characters that show a text in another order than it has (Unicode's bidirectional
+/// controls), end a line, or show nothing: U+200B..U+200F, U+2028..U+202E, U+2066..U+2069, U+FEFF.
+bool deceives(std::string_view text) {
+  if (text.size() < 3) return false;
+  const auto second = static_cast<unsigned char>(text[1]);
+  const auto third = static_cast<unsigned char>(text[2]);
+  if (text[0] == '\xef') return second == 0xbb && third == 0xbf;
+  if (text[0] != '\xe2') return false;
+  return (second == 0x80 &&
+          ((third >= 0x8b && third <= 0x8f) || (third >= 0xa8 && third <= 0xae))) ||
+         (second == 0x81 && third >= 0xa6 && third <= 0xa9);
+}
+
+void append_escaped(std::string& out, std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += "\\x";
+    out += digits[byte >> 4];
+    out += digits[byte & 15];
+  }
+}
+
 /// `text` as a terminal may safely show it.
 std::string printable(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
+    const std::string_view one = text.substr(0, std::max<std::size_t>(length, 1));
     const auto byte = static_cast<unsigned char>(text[0]);
     const bool c1_control =
         length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
     if (text[0] == '\t') {
       out += ' ';
-    } else if (length == 0 || c1_control || byte < 0x20 || byte == 0x7f) {
-      out += "\\x";
-      out += digits[byte >> 4];
-      out += digits[byte & 15];
-      text.remove_prefix(1);
-      continue;
+    } else if (length == 0 || c1_control || byte < 0x20 || byte == 0x7f || deceives(one)) {
+      append_escaped(out, one);
     } else {
-      out += text.substr(0, length);
+      out += one;
     }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
+    text.remove_prefix(one.size());
   }
   return out;
 }

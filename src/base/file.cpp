@@ -1,9 +1,13 @@
 #include "callgate/base/file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
+#include <charconv>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -61,6 +65,57 @@ class TemporaryFile {
   bool kept_ = false;
 };
 
+/// Where links lead: the file that is to be replaced. A name that leads into procfs (/dev/stdout)
+/// stands for an open file rather than for a place, and is returned as it is.
+std::string followed(std::string path) {
+  constexpr int most_links = 40;  // as in path_resolution(7)
+  for (int i = 0; i < most_links; ++i) {
+    char target[PATH_MAX];
+    const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+    if (length <= 0 || length == sizeof target) return path;
+    struct statfs where {};
+    const std::string folder = path.substr(0, path.find_last_of('/') + 1);
+    if (::statfs(folder.empty() ? "." : folder.c_str(), &where) == 0 &&
+        where.f_type == PROC_SUPER_MAGIC) {
+      return path;
+    }
+    const std::string next(target, static_cast<std::size_t>(length));
+    path = next.starts_with('/') ? next : folder + next;
+  }
+  return path;
+}
+
+/// True for a name that still is a link: see followed().
+bool is_link(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+/// The descriptor of ours that a name in procfs stands for, or -1.
+int own_descriptor(const std::string& path) {
+  const std::string name = path.substr(path.find_last_of('/') + 1);
+  int fd = -1;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), fd);
+  if (error != std::errc{} || end != name.data() + name.size()) return -1;
+  struct stat named {};
+  struct stat own {};
+  const bool is_ours = ::stat(path.c_str(), &named) == 0 && ::fstat(fd, &own) == 0 &&
+                       named.st_dev == own.st_dev && named.st_ino == own.st_ino;
+  return is_ours ? fd : -1;
+}
+
+/// Writes to what is there already, such as a device: nothing to replace. To a descriptor of ours
+/// at its own place in the file, which others that hold it share.
+Result<void> write_in_place(const std::string& path, const std::string& target,
+                            std::string_view content) {
+  if (const int own = is_link(target) ? own_descriptor(target) : -1; own >= 0) {
+    return write_all(own, path, content);
+  }
+  const UniqueFd file(::open(target.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
+  if (!file.valid()) return fail(system_error(path, errno));
+  return write_all(file.get(), path, content);
+}
+
 /// The mode a replaced file keeps, or that of a new one under the current umask.
 mode_t mode_for(const std::string& path) {
   struct stat status {};
@@ -88,20 +143,20 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 
 Result<void> replace_file(const std::string& path, std::string_view content) {
   if (path == "-") return write_all(STDOUT_FILENO, "standard output", content);
+  if (path.find('\0') != std::string::npos) return fail("a path with a NUL byte");
+  const std::string target = followed(path);
   struct stat status {};
-  const bool exists = ::stat(path.c_str(), &status) == 0;
+  const bool exists = ::stat(target.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) return fail(path + ": is a directory");
-  if (exists && !S_ISREG(status.st_mode)) {  // a device such as /dev/null: nothing to replace
-    const UniqueFd device(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-    if (!device.valid()) return fail(system_error(path, errno));
-    return write_all(device.get(), path, content);
+  if (is_link(target) || (exists && !S_ISREG(status.st_mode))) {
+    return write_in_place(path, target, content);
   }
-  TemporaryFile file(path + ".XXXXXX");
+  TemporaryFile file(target + ".XXXXXX");
   if (file.fd() < 0) return fail(system_error(path, errno));
   CALLGATE_CHECK(write_all(file.fd(), path, content));
-  if (::fchmod(file.fd(), mode_for(path)) != 0) return fail(system_error(path, errno));
+  if (::fchmod(file.fd(), mode_for(target)) != 0) return fail(system_error(path, errno));
   if (::fsync(file.fd()) != 0) return fail(system_error(path, errno));
-  if (!file.rename_to(path)) return fail(system_error(path, errno));
+  if (!file.rename_to(target)) return fail(system_error(path, errno));
   return {};
 }
 

@@ -20,6 +20,7 @@ using bpf::OperandKind;
 
 constexpr std::size_t max_mistakes = 100;
 constexpr std::size_t max_source_line = 400;
+constexpr std::size_t max_word = 128;
 constexpr std::size_t max_text_instructions = 1u << 16;
 
 /// A word of the text and where it stands.
@@ -113,7 +114,12 @@ class Assembler {
     skip_blanks();
     const std::size_t start = at_;
     while (at_ < line_.size() && is_word_char(line_[at_])) ++at_;
-    return {line_.substr(start, at_ - start), static_cast<std::uint32_t>(start + 1)};
+    const Word word{line_.substr(start, std::min(at_ - start, max_word)),
+                    static_cast<std::uint32_t>(start + 1)};
+    if (at_ - start > max_word) {
+      mistake(word, "a word has at most " + std::to_string(max_word) + " characters");
+    }
+    return word;
   }
 
   Place place(std::uint32_t column, std::size_t length) const {
@@ -423,6 +429,8 @@ class Assembler {
 }  // namespace
 
 Result<Assembly> assemble(std::string_view text, const std::string& file, Target target) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   return Assembler(file, target).run(text);
 }
 

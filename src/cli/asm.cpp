@@ -29,7 +29,7 @@ Result<std::string> assembled_bytes(const AsmOptions& options) {
     report(refusal_warning(assembly, options.file));
     return encode_instructions(assembly.instructions, assembly.target.byte_order);
   }
-  CALLGATE_TRY(const Program program, verify(std::move(assembly)));
+  CALLGATE_TRY(const Program program, verified(std::move(assembly), options.file));
   return program.bytes();
 }
 

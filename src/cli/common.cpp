@@ -35,6 +35,10 @@ Error with_findings(ParsedPolicy parsed, std::string_view text, const std::vecto
 
 Result<LoadedSource> read_text(std::string_view bytes, const std::string& path,
                                const LoadOptions& options) {
+  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return fail("an empty policy: it would end a program at its first call",
+                "`otherwise kill_process` says so if it is meant");
+  }
   ParsedPolicy parsed = read_policy(bytes, path);
   if (has_errors(parsed.diagnostics)) {
     return fail(with_findings(std::move(parsed), bytes, options.arches));

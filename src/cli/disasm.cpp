@@ -112,7 +112,7 @@ Result<std::string> disasm_text(const DisasmOptions& options) {
   std::vector<CachedCall> cached;
   std::string cache;
   if (options.cache) {
-    CALLGATE_TRY(const Program program, verify(assembly));
+    CALLGATE_TRY(const Program program, verified(assembly, options.file));
     CALLGATE_TRY(const std::vector<Arch> arches, cache_arches(options, program));
     cached = find_cached(program, arches);
     if (!options.json) cache = cache_text(program, cached);

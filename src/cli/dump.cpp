@@ -290,7 +290,7 @@ void add_dump_verb(CLI::App& app, Action& chosen) {
   auto [command, options] = add_verb<DumpOptions>(
       app, chosen, "dump", "print the filters of a file, a process or a program", run_dump);
   command->footer(examples);
-  command->prefix_command();
+  take_words(*command, "PROGRAM|FILE", "a program and its arguments, or a filter's file");
   options->command = command;
   add_dump_options(*command, *options);
 }

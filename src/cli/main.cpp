@@ -24,6 +24,9 @@ int run(int argc, char** argv) {
     // `run` keeps the codes below 125 for the program it runs.
     return app.got_subcommand("run") ? 125 : callgate::cli::exit_bad;
   }
+  // Past a limit on file sizes, writing is to fail rather than to end callgate between the parts of
+  // a file. A program that runs under a policy gets its signals as they were.
+  if (!app.got_subcommand("run")) std::signal(SIGXFSZ, SIG_IGN);
   return chosen();
 }
 

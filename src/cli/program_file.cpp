@@ -20,6 +20,9 @@ Result<Target> parse_target(std::string_view text) {
 
 Result<Assembly> load_instructions(const std::string& path, Target target) {
   CALLGATE_TRY(const std::string bytes, read_file(path));
+  if (bytes.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return fail(path + ": empty, where a filter has at least one instruction");
+  }
   // Every opcode that the kernel takes is below 256, so raw instructions hold a NUL; a text has
   // none.
   const bool is_raw = bytes.find('\0') != std::string::npos;
@@ -38,6 +41,10 @@ Result<Assembly> load_instructions(const std::string& path, Target target) {
 
 Result<Program> load_program(const std::string& path, Target target) {
   CALLGATE_TRY(Assembly assembly, load_instructions(path, target));
+  return verified(std::move(assembly), path);
+}
+
+Result<Program> verified(Assembly assembly, const std::string& path) {
   auto program = verify(std::move(assembly));
   if (program) return program;
   Error error = std::move(program).error();

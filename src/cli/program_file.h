@@ -19,6 +19,8 @@ inline constexpr const char* target_help =
 [[nodiscard]] Result<Assembly> load_instructions(const std::string& path, Target target);
 /// The same, checked as the kernel would.
 [[nodiscard]] Result<Program> load_program(const std::string& path, Target target);
+/// Instructions that the kernel would accept; `path` is for messages.
+[[nodiscard]] Result<Program> verified(Assembly assembly, const std::string& path);
 
 /// What the kernel would say of instructions, as a warning; nothing if it accepts them.
 [[nodiscard]] std::vector<Diagnostic> refusal_warning(const Assembly& assembly,

@@ -92,13 +92,19 @@ Result<Confinement> load_confinement(const RunVerb& verb) {
   CALLGATE_TRY(LoadedSource source, load_profile(verb, asked));
   if (const Program* program = source.program()) return Confinement{*program, std::nullopt, asked};
   const Policy& policy = *source.policy();
+  if (source.format == SourceFormat::oci && policy.rules.empty() && policy.otherwise == allow) {
+    return fail(verb.profile + ": this profile has no filter: every call would be let through",
+                "`--profile none` runs a program without one");
+  }
   CompileOptions options;
   options.arches = choose_arches(asked, policy, source.diagnostics);
   CALLGATE_TRY(Compilation made, compile_source(source, options));
-  if (verb.verbose) {
-    cli::report(source.diagnostics);
-    cli::report(made.diagnostics);
+  if (!verb.verbose) {  // what the reader made of the file may be a weaker policy than was meant
+    std::erase_if(source.diagnostics,
+                  [](const Diagnostic& said) { return said.severity != Severity::warning; });
   }
+  cli::report(source.diagnostics);
+  if (verb.verbose) cli::report(made.diagnostics);
   return Confinement{std::move(made.program), policy, std::move(made.arches)};
 }
 
@@ -124,17 +130,6 @@ Result<RunOptions> run_options(const RunVerb& verb) {
   CALLGATE_TRY(UniqueFd out, open_report(verb.report_file));
   options.sink = make_sink(std::move(out), verb.json);
   return options;
-}
-
-/// The command is everything from `--` or the first word that is no option on. CLI11 stops at that
-/// word by itself (prefix_command); for it to stop at `--`, there must be a positional that waits,
-/// and this one never takes anything.
-void take_command(CLI::App* command) {
-  static std::string nothing;
-  command->prefix_command();
-  command->validate_positionals();
-  command->add_option("COMMAND", nothing, "the program to run and its arguments")
-      ->check(CLI::Validator([](std::string&) { return std::string("never"); }, ""));
 }
 
 Result<std::vector<std::string>> command_of(const RunVerb& verb) {
@@ -171,7 +166,7 @@ void add_run_verb(CLI::App& app, Action& chosen) {
   auto [command, verb] = add_verb<RunVerb>(
       app, chosen, "run", "run a program under a policy and explain its denials", run_run);
   verb->command = command;
-  take_command(command);
+  take_words(*command, "COMMAND", "the program to run and its arguments");
   command->formatter(std::make_shared<ExamplesFirst>());
   command
       ->add_option("--profile", verb->profile,

@@ -344,8 +344,11 @@ void add_syscalls_verb(CLI::App& app, Action& chosen) {
       app, chosen, "syscalls", "tell what is known about a call, a number or a group",
       run_syscalls);
   command->footer(examples);
-  command->add_option("WHAT", options->what,
-                      "name of a call, number (59, 0x40000200) or @group; without it, every call");
+  command
+      ->add_option("WHAT", options->what,
+                   "name of a call, number (59, 0x40000200) or @group; without it, every call")
+      ->check(CLI::Validator(
+          [](std::string& what) { return what.empty() ? std::string("is empty") : ""; }, ""));
   command->add_option("--arch", options->arches, "only these ABIs, comma-separated");
   command->add_option("-o,--output", options->output, "where the text goes (- is standard output)");
   command->add_flag("--json", options->json, "as JSON (docs/json.md)");

@@ -45,6 +45,9 @@ int report(const Error& error);
 void report(std::span<const Diagnostic> diagnostics);
 /// Writes a verb's output to a file ("-": standard output), atomically; returns the exit code.
 int write_output(const std::string& path, std::string_view content, int code = exit_yes);
+/// Leaves everything from `--`, or from the first word that is no option, on to the verb: it finds
+/// them, with the `--`, in command.remaining(). `name` and `what` are for --help.
+void take_words(CLI::App& command, const std::string& name, const std::string& what);
 /// True if colour may be used on that descriptor (a terminal, and NO_COLOR is not set).
 bool may_colour(int fd);
 

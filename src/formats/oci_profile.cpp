@@ -134,6 +134,11 @@ void Decoder::unknown_key(const Node& node, const std::vector<Member>& known) {
 
 std::optional<Text> Decoder::string(const Node& node, std::string_view what) {
   if (!expect(node, Kind::string, what)) return std::nullopt;
+  if (tree_.text(node).find('\0') != std::string_view::npos) {
+    error(node, fmt::format("{} holds a NUL character", what),
+          "readers in C take what stands before it for the whole");
+    return std::nullopt;
+  }
   return Text{std::string(tree_.text(node)), span(node)};
 }
 
@@ -189,7 +194,8 @@ auto Decoder::word(const Node& node, const Words& words, std::string_view what)
 }
 
 std::optional<std::uint16_t> Decoder::errno_number(const Node& node, std::string_view what) {
-  const auto value = number(node, what, 0xffff);
+  constexpr std::uint64_t max_errno = 4095;  // MAX_ERRNO, include/linux/err.h, 6.12
+  const auto value = number(node, what, max_errno);
   if (!value) return std::nullopt;
   return static_cast<std::uint16_t>(*value);
 }

@@ -169,6 +169,9 @@ std::string to_string(const OciReader& reader) {
 }
 
 bool looks_like_oci(std::string_view text) {
+  constexpr std::string_view byte_order_mark =
+      "\xef\xbb\xbf";  // refused by the reader, with its place
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{';
 }

@@ -71,7 +71,7 @@ std::optional<std::string> unescape(std::string_view quoted) {
       continue;
     }
     constexpr std::string_view digits = "0123456789abcdef";
-    const std::size_t high = i + 2 < body.size() + 0 ? digits.find(body[i + 1]) : digits.npos;
+    const std::size_t high = i + 2 < body.size() ? digits.find(body[i + 1]) : digits.npos;
     const std::size_t low = i + 2 < body.size() ? digits.find(body[i + 2]) : digits.npos;
     if (c != 'x' || high == digits.npos || low == digits.npos) return {};
     out += static_cast<char>(high << 4 | low);
@@ -163,9 +163,9 @@ class PolicyParser {
     if (word.is("policy")) return parse_name();
     if (word.is("abi")) return parse_abi();
     if (word.is("arches")) return parse_arches(policy_.arches);
-    if (word.is("otherwise")) return parse_action(policy_.otherwise);
-    if (word.is("unknown")) return parse_action(policy_.unknown);
-    if (word.is("unlisted")) return parse_action(policy_.unlisted);
+    if (word.is("otherwise")) return parse_default(policy_.otherwise);
+    if (word.is("unknown")) return parse_default(policy_.unknown);
+    if (word.is("unlisted")) return parse_default(policy_.unlisted);
     return parse_untestable(policy_.on_untestable);
   }
 
@@ -193,7 +193,17 @@ class PolicyParser {
     policy_.abi = is_release ? read_release(token) : std::nullopt;
     if (!policy_.abi)
       error(token, "`" + std::string(token.text) + "` is no Linux release", "write it as 6.12");
+    else if (*policy_.abi > newest_release())
+      report_newer(token);
     return true;
+  }
+
+  void report_newer(const Token& token) {
+    const std::string newest = to_string(newest_release());
+    error(token,
+          "abi " + to_string(*policy_.abi) + " is newer than the tables, which end at " + newest,
+          "say `abi " + newest + "`, or use a newer callgate");
+    policy_.abi = newest_release();
   }
 
   bool parse_arches(std::vector<Arch>& arches) {
@@ -262,6 +272,18 @@ class PolicyParser {
     action = {found->kind, 0};
     if (tokens_.accept("(")) return parse_action_data(action);
     if (found->kind == ActionKind::errno_) return expected("`(`, as in errno(EPERM)");
+    return true;
+  }
+
+  /// An action that has no rule whose place check could name.
+  bool parse_default(Action& action) {
+    constexpr std::uint16_t max_errno = 4095;  // MAX_ERRNO, include/linux/err.h, 6.12
+    const Token& word = tokens_.peek();
+    if (!parse_action(action)) return false;
+    if (action.kind != ActionKind::errno_ || action.data <= max_errno) return true;
+    error(word, "errno " + std::to_string(action.data) + " is above 4095, the kernel's largest",
+          "give an errno name such as errno(EPERM)");
+    action.data = max_errno;
     return true;
   }
 
@@ -342,7 +364,9 @@ class PolicyParser {
     selector.name = name.text;
     selector.place.length +=
         name.column - selector.place.column - 1 + static_cast<std::uint32_t>(name.text.size());
-    if (const auto fault = policy::group_fault(name.text)) error(name, fault->message, fault->hint);
+    if (const auto fault = policy::group_fault(name.text))
+      report_.add(Severity::error, selector.place, fault->message, fault->hint);
+    if (report_.is_full()) tokens_.stop();
     return true;
   }
 

@@ -20,6 +20,9 @@ TEST(Render, ShowsPlaceCaretAndHint) {
 TEST(Render, EscapesWhatATerminalWouldObey) {
   const Diagnostic diagnostic{.message = "bad \x1b[31m byte \xff and \xc2\x9b"};
   EXPECT_EQ(render(diagnostic), "error: bad \\x1b[31m byte \\xff and \\xc2\\x9b\n");
+  const Diagnostic reversed{.message = "r\u202eead\u2066 is \u00e9t\u00e9 \ufeff"};
+  EXPECT_EQ(render(reversed),
+            "error: r\\xe2\\x80\\xaeead\\xe2\\x81\\xa6 is \u00e9t\u00e9 \\xef\\xbb\\xbf\n");
 }
 
 TEST(Render, KeepsTheCaretInViewOfALongLine) {

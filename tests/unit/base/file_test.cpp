@@ -1,11 +1,15 @@
 #include "callgate/base/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+
+#include "callgate/base/unique_fd.h"
 
 namespace callgate {
 namespace {
@@ -40,6 +44,26 @@ TEST_F(Files, ReplacingKeepsTheModeAndLeavesNothingBehind) {
   ASSERT_EQ(::stat(path("a").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0640u);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+}
+
+TEST_F(Files, LinksAreFollowed) {
+  ASSERT_TRUE(replace_file(path("target"), "old"));
+  fs::create_symlink("target", path("link"));
+  fs::create_symlink(path("link"), path("again"));
+  ASSERT_TRUE(replace_file(path("again"), "new"));
+  EXPECT_EQ(read_file(path("target")).value(), "new");
+  EXPECT_TRUE(fs::is_symlink(path("link")));
+  EXPECT_TRUE(fs::is_symlink(path("again")));
+  fs::create_symlink("loop", path("loop"));
+  EXPECT_FALSE(replace_file(path("loop"), "new"));
+}
+
+TEST_F(Files, AnOpenFileByItsNameIsWrittenAtItsOwnPlace) {
+  const UniqueFd fd(::open(path("a").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::write(fd.get(), "head ", 5), 5);
+  ASSERT_TRUE(replace_file("/proc/self/fd/" + std::to_string(fd.get()), "content"));
+  ASSERT_EQ(::write(fd.get(), " tail", 5), 5);
+  EXPECT_EQ(read_file(path("a")).value(), "head content tail");
 }
 
 TEST_F(Files, AFullDiskIsAnErrorAndLeavesTheOldFile) {

@@ -37,9 +37,9 @@ const Mistake table[] = {
     // Names.
     {"allow raed", {"1:7 no system call is named `raed` | did you mean `read`?"}},
     {"allow mmap, opne", {"1:13 no system call is named `opne` | did you mean `open`?"}},
-    {"allow @mmmap", {"1:8 there is no group `@mmmap` | did you mean `@mmap`?"}},
+    {"allow @mmmap", {"1:7 there is no group `@mmmap` | did you mean `@mmap`?"}},
     {"allow @getpid",
-     {"1:8 there is no group `@getpid` | the call is written getpid, without the @"}},
+     {"1:7 there is no group `@getpid` | the call is written getpid, without the @"}},
     {"allow open if flag == 1", {"1:15 open has no parameter `flag` | did you mean `flags`?"}},
     {"allow read if zzz == 1", {"1:15 read has no parameter `zzz` | there is fd, buf, count"}},
     {"allow open if flags == O_CRAET",
@@ -74,6 +74,9 @@ const Mistake table[] = {
     {"allow", {"1:1 expected a call, a @group, a number or *, not the end of the text"}},
     {"allow read,", {"1:11 expected a call, a @group, a number or *, not the end of the text"}},
     {"errno read", {"1:7 expected `(`, as in errno(EPERM), not `read`"}},
+    {"otherwise errno(4096)",
+     {"1:11 errno 4096 is above 4095, the kernel's largest | give an errno name such as "
+      "errno(EPERM)"}},
     {"errno(65536) read", {"1:7 an action carries 16 bits | the largest number is 65535"}},
     {"trap(SIGSYS) read", {"1:6 expected a number, not `SIGSYS`"}},
     {"allow 4294967296", {"1:7 a call number has 32 bits"}},

@@ -31,7 +31,7 @@ constexpr unsigned long trace_options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKIL
 
 long trace(int request, pid_t thread, unsigned long data) {
   return ::ptrace(static_cast<__ptrace_request>(request), thread, nullptr,
-                  reinterpret_cast<void*>(data));
+                  supervise::as_pointer(data));
 }
 
 /// A request to install a filter, as the registers say it.
@@ -217,7 +217,7 @@ class Capturer {
   /// A thread is at the entry or the exit of a call.
   void look(pid_t thread) {
     __ptrace_syscall_info info{};
-    void* const size = reinterpret_cast<void*>(sizeof info);
+    void* const size = supervise::as_pointer(sizeof info);
     constexpr auto request = static_cast<__ptrace_request>(PTRACE_GET_SYSCALL_INFO);
     if (::ptrace(request, thread, size, &info) < 0) {
       if (errno != ESRCH) failure_ = errno;

@@ -70,7 +70,7 @@ tl::unexpected<Error> read_error(pid_t thread, int errno_value) {
 
 /// The filter at `index`; nothing past the newest.
 Result<std::optional<InstalledFilter>> filter_at(pid_t thread, unsigned long index) {
-  void* const at = reinterpret_cast<void*>(index);
+  void* const at = supervise::as_pointer(index);
   const long count = ::ptrace(get_filter, thread, at, nullptr);
   if (count < 0 && errno == ENOENT) return std::nullopt;
   if (count < 0) return read_error(thread, errno);
@@ -82,7 +82,7 @@ Result<std::optional<InstalledFilter>> filter_at(pid_t thread, unsigned long ind
     std::uint64_t index;
     std::uint64_t flags;
   } metadata{index, 0};  // struct seccomp_metadata
-  if (::ptrace(get_metadata, thread, reinterpret_cast<void*>(sizeof metadata), &metadata) > 0)
+  if (::ptrace(get_metadata, thread, supervise::as_pointer(sizeof metadata), &metadata) > 0)
     filter.log = (metadata.flags & 2) != 0;
   return filter;
 }

@@ -19,8 +19,8 @@ inline constexpr std::size_t max_input_bytes = 16u << 20;
 
 /// Writes `content` to `path` in one step: a reader sees the old file or the whole new one, and a
 /// failure (a full disk, say) leaves the old one as it was. Links are followed. What is no regular
-/// file, and an open file by its name in procfs (/dev/stdout), is written to in place. "-" writes to
-/// standard output.
+/// file, and an open file by its name in procfs (/dev/stdout), is written to in place. "-" writes
+/// to standard output.
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view content);
 
 }  // namespace callgate

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "callgate/abi/action.h"
+#include "callgate/abi/syscalls.h"
 #include "callgate/bpf/emulate.h"
 #include "callgate/supervise/run.h"
 #include "scale.h"
@@ -93,6 +94,32 @@ TEST(SupervisedProgram, RenamesOnEveryPath) {
       const std::uint32_t before = emulate(original, data);
       const bool is_errno = (before & 0xffff0000) == 0x00050000;
       ASSERT_EQ(emulate(made, data), is_errno ? 0x7fc00000 : before);
+    }
+  }
+}
+
+TEST(SupervisedProgram, NoListenerOfItsOwn) {
+  const Program original = *Program::verify({{0x20, 0, 0, 16},
+                                             {0x15, 0, 1, 1},
+                                             {0x06, 0, 0, 0x7fff0000},
+                                             {0x15, 0, 1, 2},
+                                             {0x06, 0, 0, 0x7ffc0000},
+                                             {0x15, 0, 1, 3},
+                                             {0x06, 0, 0, 0x80000000},
+                                             {0x06, 0, 0, 0x00050001}});
+  const Program made = *supervised_program(original, ReportLevel::full, false);
+  const std::uint32_t expected[] = {0x7fc00000, 0x00050010, 0x00050010, 0x80000000};
+  for (const Arch arch : {Arch::x86_64, Arch::x32, Arch::i386}) {
+    const std::uint32_t number = find_syscall(arch, "seccomp")->number;
+    for (std::uint64_t operation = 0; operation < 4; ++operation) {
+      SeccompData data{number, arch_info(arch).audit, 0, {operation, 0xffffffff00000008}};
+      EXPECT_EQ(emulate(made, data), expected[operation]);
+      data.args[1] = 0xfffffff7;  // every flag but that one
+      const std::uint32_t before = emulate(original, data);
+      EXPECT_EQ(emulate(made, data), operation == 0 ? 0x7fc00000 : before);
+      data.args[1] = 8;
+      ++data.nr;
+      EXPECT_EQ(emulate(made, data), operation == 0 ? 0x7fc00000 : before);
     }
   }
 }

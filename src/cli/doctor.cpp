@@ -258,7 +258,8 @@ std::optional<std::string> find_on_path(const std::string& name) {
   directories += ":/usr/sbin:/sbin";
   std::istringstream stream(directories);
   for (std::string directory; std::getline(stream, directory, ':');) {
-    const std::string file = directory + "/" + name;
+    std::string file = directory;
+    file.append("/").append(name);
     if (!directory.empty() && ::access(file.c_str(), X_OK) == 0) return file;
   }
   return std::nullopt;

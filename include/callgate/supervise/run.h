@@ -62,8 +62,8 @@ struct RunFailure {
 /// the same. A RET of an errno becomes a notification, which the supervisor answers with what
 /// `program` itself returns for the call; KILL and TRAP stay. Under `log_only` every RET that
 /// denies becomes a notification or (ReportLevel::audit) LOG. Where errnos are notifications,
-/// seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER gets EBUSY where `program` permits it. Errors: a
-/// RET A, whose terminals are unknown; no room for that among 4096 instructions.
+/// seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER gets EBUSY where `program` permits it. Errors:
+/// a RET A, whose terminals are unknown; no room for that among 4096 instructions.
 [[nodiscard]] Result<Program> supervised_program(const Program& program, ReportLevel report,
                                                  bool log_only);
 

@@ -24,7 +24,7 @@ constexpr const char* examples =
     "  callgate convert app.policy --to raw --arch x86_64,i386 -o app.bpf\n"
     "  callgate convert app.bpf --to asm                      read a compiled filter\n"
     "  callgate convert default.json --to text --reader docker --caps none   an OCI profile\n"
-    "  callgate convert docker-default --to oci --runtime crun --caps docker --arch x86_64\n"
+    "  callgate convert docker-default --to oci --approximate stricter -o seccomp.json\n"
     "  callgate convert app.bpf --to header -o app_filter.h   embed it in a C or C++ program\n"
     "The source's format is told by its content. Raw BPF has no rules left in it: it converts to "
     "raw,\n"

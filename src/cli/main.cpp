@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include "cli/verb.h"
 
@@ -10,19 +14,38 @@ constexpr const char* description =
     "callgate: write, prove, run and explain seccomp policies.\n"
     "Exit codes: 0 yes, 1 no (a difference, a denial, a finding), 2 misuse or bad input.";
 
+/// A first word that is no verb, with the likely one.
+std::optional<callgate::Error> unknown_verb(const CLI::App& app, int argc, char** argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "-";
+  if (word.starts_with('-')) return std::nullopt;
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(verb->get_name());
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  if (std::find(known.begin(), known.end(), word) != known.end()) return std::nullopt;
+  const std::string_view likely = callgate::nearest(word, known);
+  return callgate::Error("no verb is named `" + std::string(word) + "`",
+                         likely.empty() ? "callgate --help lists them"
+                                        : "did you mean `" + std::string(likely) + "`?");
+}
+
 int run(int argc, char** argv) {
   CLI::App app{description, "callgate"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "callgate " CALLGATE_VERSION);
   callgate::cli::Action chosen;
   callgate::cli::add_all_verbs(app, chosen);
+  if (const auto unknown = unknown_verb(app, argc, argv)) return callgate::cli::report(*unknown);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    if (code == 0) return callgate::cli::exit_yes;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const auto verbs = app.get_subcommands();
+    const std::string verb = verbs.empty() ? "" : " " + verbs.front()->get_name();
+    const int code =
+        callgate::cli::report(callgate::Error(error.what(), "see callgate" + verb + " --help"));
     // `run` keeps the codes below 125 for the program it runs.
-    return app.got_subcommand("run") ? 125 : callgate::cli::exit_bad;
+    return app.got_subcommand("run") ? 125 : code;
   }
   // Past a limit on file sizes, writing is to fail rather than to end callgate between the parts of
   // a file. A program that runs under a policy gets its signals as they were.

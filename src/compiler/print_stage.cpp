@@ -27,14 +27,15 @@ std::string print_proof(const Compilation& compilation) {
 }  // namespace
 
 Result<std::string> print_stage(const Policy& policy, const CompileOptions& options, Stage stage) {
-  if (stage == Stage::proof) {
-    CALLGATE_TRY(const Compilation compilation, compile(policy, options));
-    return print_proof(compilation);
+  if (stage == Stage::dag) {
+    CALLGATE_TRY(const Checked checked, check_for(policy, options));
+    CALLGATE_TRY(const Built built, build(policy, checked.arches, {}));
+    return print(built.dag);
   }
-  CALLGATE_TRY(const Checked checked, check_for(policy, options));
-  CALLGATE_TRY(const Built built, build(policy, checked.arches, {}));
-  if (stage == Stage::dag) return print(built.dag);
-  return disassemble(built.program->instructions(), built.program->target());
+  // A program's text assembles to that program, so it is proved as well.
+  CALLGATE_TRY(const Compilation compilation, compile(policy, options));
+  if (stage == Stage::proof) return print_proof(compilation);
+  return disassemble(compilation.program.instructions(), compilation.program.target());
 }
 
 }  // namespace callgate

@@ -194,8 +194,7 @@ auto Decoder::word(const Node& node, const Words& words, std::string_view what)
 }
 
 std::optional<std::uint16_t> Decoder::errno_number(const Node& node, std::string_view what) {
-  constexpr std::uint64_t max_errno = 4095;  // MAX_ERRNO, include/linux/err.h, 6.12
-  const auto value = number(node, what, max_errno);
+  const auto value = number(node, what, 0xffff);
   if (!value) return std::nullopt;
   return static_cast<std::uint16_t>(*value);
 }

@@ -551,7 +551,13 @@ class Misuse(unittest.TestCase):
                 done = callgate(*words, stdin=subprocess.DEVNULL, timeout=LIMIT)
                 self.assertEqual(done.returncode, code, done.stderr)
                 self.assertEqual(done.stdout, "")
-                self.assertNotEqual(done.stderr, "")
+                self.assertTrue(done.stderr.startswith("error: ") or folder in done.stderr,
+                                done.stderr)
+
+    def test_misspelt_words(self):
+        self.assertIn("did you mean `compile`?", callgate("compil", "x").stderr)
+        self.assertIn("no verb is named `frobnicate`", callgate("frobnicate").stderr)
+        self.assertIn("see callgate run --help", callgate("run", "true").stderr)
 
     def test_dump_words(self):
         """A program that is not there is named; `--` may stand before one that is."""

@@ -104,7 +104,7 @@ expect 2 "cut.bpf" "$callgate" convert cut.bpf --to asm
 printf '\0\0\0\0' >nul.policy
 expect 2 "nul.policy" "$callgate" compile nul.policy
 : >empty.policy
-expect 0 "" "$callgate" compile empty.policy -o empty.bpf
+expect 2 "empty policy" "$callgate" compile empty.policy -o never.bpf
 expect 2 "" "$callgate" compile app.policy -o /dev/full
 [ ! -e never.bpf ] || { echo "FAIL: a failed compile left a file"; failures=$((failures + 1)); }
 mkfifo fifo

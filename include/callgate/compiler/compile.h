@@ -35,8 +35,8 @@ struct Compilation {
 /// proof that does not go through (an Undecided call is named; Differs is a bug and says so).
 [[nodiscard]] Result<Compilation> compile(const Policy& policy, const CompileOptions& options = {});
 
-/// The text of one stage ("--stop-after"), for people: there is no way from it to a Program that
-/// skips the proof. Errors: those of compile() up to that stage.
+/// The text of one stage ("--stop-after"), for people. A program's text is that of the proved
+/// program, since it can be assembled. Errors: those of compile() up to that stage.
 [[nodiscard]] Result<std::string> print_stage(const Policy& policy, const CompileOptions& options,
                                               Stage stage);
 

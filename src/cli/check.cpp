@@ -45,9 +45,13 @@ void append(std::vector<Diagnostic>& all, std::vector<Diagnostic> more) {
 Result<Report> check_file(const std::string& path, const CheckVerb& verb) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
   CALLGATE_TRY(const OciSource oci, oci_source(verb.oci, asked));
-  CALLGATE_TRY(const std::string text, read_file(path));
+  const LoadOptions options{.arches = asked, .oci = oci};
+  const auto text = read_file(path);
+  // What is no file may be a built-in profile's name.
+  auto source = text ? parse_source(*text, path, options) : load_source(path, options);
+  if (!text && !source) return fail(std::move(source).error());
   Report out{.path = path};
-  auto source = parse_source(text, path, {.arches = asked, .oci = oci});
+  const std::string quoted = text ? *text : source->text;
   if (!source) {
     out.findings = std::move(source.error().diagnostics);
   } else if (const Policy* policy = source->policy()) {
@@ -58,7 +62,7 @@ Result<Report> check_file(const std::string& path, const CheckVerb& verb) {
     return fail(path + " is a compiled program, not a policy",
                 "`callgate disasm` shows what it does");
   }
-  quote_lines(out.findings, text);
+  quote_lines(out.findings, quoted);
   return out;
 }
 
@@ -148,7 +152,7 @@ void add_check_verb(CLI::App& app, Action& chosen) {
   auto [command, verb] =
       add_verb<CheckVerb>(app, chosen, "check", "find every mistake of a policy", run_check);
   command->footer(examples);
-  command->add_option("FILE", verb->files, "policies or OCI profiles, - for standard input")
+  command->add_option("FILE", verb->files, "policies, OCI or built-in profiles, - for standard input")
       ->required();
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
   command->add_flag("--strict", verb->strict, "warnings make the exit code 1, too");

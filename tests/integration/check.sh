@@ -51,6 +51,9 @@ finding = files[0]["findings"][0]
 assert finding["severity"] == "error" and finding["line"] == 3 and finding["column"] == 16
 PY
 
+expect 0 "$callgate" check docker-default good.policy
+has "docker-default: 0 errors, 0 warnings"
+
 # Misuse and what cannot be read.
 mkfifo fifo
 head -c 17000000 /dev/zero | tr '\0' '\n' >huge

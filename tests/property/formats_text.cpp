@@ -58,6 +58,13 @@ Action any_action(Random& random) {
   return {one_of(random, kinds), static_cast<std::uint16_t>(has_data ? random() : 0)};
 }
 
+/// An errno above the kernel's largest is an error of the text where a policy's defaults hold it.
+Action any_default(Random& random) {
+  Action action = any_action(random);
+  if (action.kind == ActionKind::errno_) action.data %= 4096;
+  return action;
+}
+
 std::vector<Arch> any_arches(Random& random) {
   std::vector<Arch> arches;
   for (std::size_t i = pick(random, 4); i > 0; --i) arches.push_back(one_of(random, all_arches));
@@ -75,15 +82,15 @@ Selector any_selector(Random& random) {
 }
 
 Policy any_policy(Random& random) {
-  Policy policy{.otherwise = any_action(random)};
+  Policy policy{.otherwise = any_default(random)};
   for (std::size_t i = pick(random, 12); i > 0; --i) policy.name += static_cast<char>(random());
   if (chance(random, 50))
-    policy.abi =
-        Release{static_cast<std::uint16_t>(random()), static_cast<std::uint16_t>(pick(random, 30)),
-                static_cast<std::uint16_t>(chance(random, 30) ? random() : 0)};
+    policy.abi = Release{static_cast<std::uint16_t>(pick(random, newest_release().major)),
+                         static_cast<std::uint16_t>(pick(random, 30)),
+                         static_cast<std::uint16_t>(chance(random, 30) ? random() : 0)};
   policy.arches = any_arches(random);
-  if (chance(random, 50)) policy.unknown = any_action(random);
-  if (chance(random, 50)) policy.unlisted = any_action(random);
+  if (chance(random, 50)) policy.unknown = any_default(random);
+  if (chance(random, 50)) policy.unlisted = any_default(random);
   policy.on_untestable = static_cast<OnUntestable>(pick(random, 3));
   for (std::size_t i = pick(random, 8); i > 0; --i) {
     Rule rule{.action = any_action(random)};

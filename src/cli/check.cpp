@@ -152,7 +152,8 @@ void add_check_verb(CLI::App& app, Action& chosen) {
   auto [command, verb] =
       add_verb<CheckVerb>(app, chosen, "check", "find every mistake of a policy", run_check);
   command->footer(examples);
-  command->add_option("FILE", verb->files, "policies, OCI or built-in profiles, - for standard input")
+  command
+      ->add_option("FILE", verb->files, "policies, OCI or built-in profiles, - for standard input")
       ->required();
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
   command->add_flag("--strict", verb->strict, "warnings make the exit code 1, too");

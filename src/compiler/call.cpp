@@ -22,6 +22,8 @@ constexpr std::size_t budget_per_test = 40;
 /// A diagram of more instructions than this, if it is no gain, shows that the whole call is too
 /// much for one question to the prover.
 constexpr std::size_t hard_to_prove = 1'000;
+/// A block of at most so many tests is one question to the prover.
+constexpr std::size_t tests_in_one_step = 16;
 constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
 /// A condition with its tests resolved.
@@ -104,6 +106,25 @@ NodeId lower_condition(const Resolved& condition, DagBuilder& builder, NodeId ye
   return next;
 }
 
+/// A condition that is any of many, as steps that the prover can take one by one: each alternative
+/// begins at an entry of its own. Few tests need no steps.
+NodeId lower_alternatives(const Resolved& condition, DagBuilder& builder, NodeId yes, NodeId no) {
+  if (condition.kind != Resolved::Kind::any) {
+    return builder.entry(lower_condition(condition, builder, yes, no));
+  }
+  for (auto child = condition.children.rbegin(); child != condition.children.rend(); ++child) {
+    no = lower_alternatives(*child, builder, yes, no);
+  }
+  return no;
+}
+
+NodeId lower_block(const Resolved& condition, DagBuilder& builder, NodeId yes, NodeId no) {
+  const bool has_steps =
+      condition.kind == Resolved::Kind::any && tests_in(condition) > tests_in_one_step;
+  return has_steps ? lower_alternatives(condition, builder, yes, no)
+                   : lower_condition(condition, builder, yes, no);
+}
+
 /// All rules of one call.
 class CallLowering {
  public:
@@ -128,7 +149,7 @@ class CallLowering {
     chain.entries = {next};
     for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
       const NodeId action = builder.returns(rule->ret);
-      const NodeId block = lower_condition(rule->condition, builder, action, next);
+      const NodeId block = lower_block(rule->condition, builder, action, next);
       next = builder.entry(block);
       // A rule that always matches is what the last entry decides by; none after it counts.
       if (block == action) {

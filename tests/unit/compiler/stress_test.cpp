@@ -74,6 +74,26 @@ TEST(Stress, FortyRulesOfThreeSingleBitTests) {
   EXPECT_LT(made->program.size(), 300u);
 }
 
+TEST(Stress, FortyAlternativesOfOneRule) {
+  Random random(41);
+  Policy policy = empty_policy();
+  Condition any{.kind = Condition::Kind::any};
+  for (int alternative = 0; alternative < 40; ++alternative) {
+    std::vector<Condition> tests;
+    for (int i = 0; i < 3; ++i) {
+      const std::uint64_t bit = std::uint64_t{1} << pick(random, 32);
+      tests.push_back(
+          on_low(static_cast<std::uint8_t>(pick(random, 6)), Relation::ne, {single(0)}, bit));
+    }
+    any.children.push_back(all_of(std::move(tests)));
+  }
+  add_rule(policy, "ioctl", allow, std::move(any));
+  add_rule(policy, "ioctl", deny(13), on_low(0, Relation::eq, {single(5)}));
+  const auto made = compiled(policy, random);
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_LT(made->program.size(), 300u);
+}
+
 TEST(Stress, TwoHundredMasksOnOneArgument) {
   for (const bool is_mixed : {false, true}) {
     Random random(200);

@@ -4,7 +4,9 @@
 // stripped program.
 //
 // Known weakness: code without call frame information (JIT compilers, hand-written assembly) ends
-// the walk or is passed by frame pointers, as libdwfl can.
+// the walk or is passed by frame pointers, as libdwfl can. Where the very call stands in such code
+// (glibc's clone3 ends its information before the call), the walk goes on at the address on top of
+// the stack, if that is code: so it is for a function that has pushed nothing.
 #include "supervise/stack.h"
 
 #if CALLGATE_WITH_DW
@@ -12,8 +14,11 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 
@@ -43,15 +48,55 @@ const Dwfl_Callbacks callbacks = {
     .debuginfo_path = &no_debug_path,
 };
 
+/// A session that knows the process's objects.
 Session open_session(pid_t process) {
   Session session(dwfl_begin(&callbacks));
   if (session == nullptr || dwfl_linux_proc_report(session.get(), process) != 0 ||
-      dwfl_report_end(session.get(), nullptr, nullptr) != 0 ||
-      dwfl_linux_proc_attach(session.get(), process, true) != 0) {
+      dwfl_report_end(session.get(), nullptr, nullptr) != 0) {
     return nullptr;
   }
   return session;
 }
+
+/// The registers of a thread's caller, for a walk that begins there; in DWARF's order for x86-64.
+struct Caller {
+  pid_t process = 0;
+  pid_t thread = 0;
+  std::array<Dwarf_Word, 17> registers{};
+};
+
+pid_t next_thread(Dwfl*, void* caller, void** argument) {
+  if (*argument != nullptr) return 0;
+  *argument = caller;
+  return static_cast<Caller*>(caller)->thread;
+}
+
+bool get_thread(Dwfl*, pid_t, void* caller, void** argument) {
+  *argument = caller;
+  return true;
+}
+
+bool read_word(Dwfl*, Dwarf_Addr address, Dwarf_Word* word, void* caller) {
+  const auto bytes = read_memory(static_cast<Caller*>(caller)->process, address, sizeof *word);
+  if (!bytes || bytes->size() != sizeof *word) return false;
+  std::memcpy(word, bytes->data(), sizeof *word);
+  return true;
+}
+
+bool set_registers(Dwfl_Thread* thread, void* argument) {
+  const auto& registers = static_cast<const Caller*>(argument)->registers;
+  return dwfl_thread_state_registers(thread, 0, static_cast<unsigned>(registers.size()),
+                                     registers.data());
+}
+
+const Dwfl_Thread_Callbacks caller_callbacks = {
+    .next_thread = next_thread,
+    .get_thread = get_thread,
+    .memory_read = read_word,
+    .set_initial_registers = set_registers,
+    .detach = nullptr,
+    .thread_detach = nullptr,
+};
 
 int add_frame(Dwfl_Frame* frame, void* out) {
   auto& frames = *static_cast<std::vector<RawFrame>*>(out);
@@ -59,6 +104,41 @@ int add_frame(Dwfl_Frame* frame, void* out) {
   if (!dwfl_frame_pc(frame, &raw.pc, &raw.is_activation)) return DWARF_CB_ABORT;
   frames.push_back(raw);
   return frames.size() < most_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
+}
+
+#if defined(__x86_64__)
+/// Who called the function that stands at its own beginning, as far as its stack goes.
+std::optional<Caller> caller_of(Dwfl* session, pid_t process, pid_t thread) {
+  constexpr unsigned long code_segment_64 = 0x33;
+  user_regs_struct now{};
+  if (::ptrace(PTRACE_GETREGS, thread, nullptr, &now) < 0 || now.cs != code_segment_64) {
+    return std::nullopt;
+  }
+  Caller caller{.process = process, .thread = thread};
+  Dwarf_Word back = 0;
+  if (!read_word(nullptr, now.rsp, &back, &caller)) return std::nullopt;
+  if (back == 0 || dwfl_addrmodule(session, back - 1) == nullptr) return std::nullopt;
+  caller.registers = {now.rax, now.rdx,     now.rcx, now.rbx, now.rsi, now.rdi,
+                      now.rbp, now.rsp + 8, now.r8,  now.r9,  now.r10, now.r11,
+                      now.r12, now.r13,     now.r14, now.r15, back};
+  return caller;
+}
+#else
+std::optional<Caller> caller_of(Dwfl*, pid_t, pid_t) { return std::nullopt; }
+#endif
+
+/// A walk that ended where it began goes on from the caller.
+void go_on_from_caller(Dwfl* known, pid_t process, pid_t thread, std::vector<RawFrame>& frames) {
+  std::optional<Caller> caller = caller_of(known, process, thread);
+  if (!caller) return;
+  const Session session = open_session(process);
+  if (session == nullptr ||
+      !dwfl_attach_state(session.get(), nullptr, process, &caller_callbacks, &*caller)) {
+    return;
+  }
+  const std::size_t first = frames.size();
+  dwfl_getthread_frames(session.get(), thread, add_frame, &frames);
+  if (frames.size() > first) frames[first].is_activation = false;
 }
 
 /// Where _start stands and what it loads into the first argument of __libc_start_main: "lea
@@ -162,13 +242,14 @@ std::string note_for(const StackTrace& trace, int error) {
 StackTrace take_stack(pid_t process, pid_t thread) {
   StackTrace trace;
   const Session session = open_session(process);
-  if (session == nullptr) {
+  if (session == nullptr || dwfl_linux_proc_attach(session.get(), process, true) != 0) {
     trace.note = "no stack: the process's objects cannot be read";
     return trace;
   }
   std::vector<RawFrame> frames;
   const int status = dwfl_getthread_frames(session.get(), thread, add_frame, &frames);
   const int error = status == -1 ? dwfl_errno() : 0;
+  if (frames.size() == 1) go_on_from_caller(session.get(), process, thread, frames);
   for (const RawFrame& raw : frames) trace.frames.push_back(describe(session.get(), raw));
   trace.note = note_for(trace, error);
   if (const auto beginning = beginning_of(process)) name_beginning(trace, *beginning);

@@ -205,6 +205,17 @@ class Stacks(RunTest):
                          ["ngx_open_listening_sockets", "ngx_init_cycle", "main"], text)
         self.assertEqual(names[-1], "_start")
 
+    def test_call_without_unwind_information(self):
+        """glibc's clone3 has none behind its call: the walk goes on from its caller."""
+        if not os.path.exists("/usr/bin/python3"):
+            raise unittest.SkipTest("no /usr/bin/python3")
+        frames, text = self.stack("errno(ENOSYS) clone3", "/usr/bin/python3", "-c",
+                                  "import threading\nt = threading.Thread(target=print); t.start(); t.join()")
+        names = [name.split("+")[0] for _, name in frames]
+        for name in ("pthread_create", "PyThread_start_new_thread", "Py_BytesMain"):
+            self.assertIn(name, names, text)
+        self.assertEqual(names[-1], "_start")
+
     def test_static_program(self):
         for flags in (("-static",), ("-static-pie",), ("-static", "-s")):
             with self.subTest(flags):

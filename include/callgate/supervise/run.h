@@ -4,7 +4,7 @@
 //   options.sink = make_sink(UniqueFd(dup(2)), false);
 //   const RunFailure failure = run(confinement, std::move(options), {"ls", "-l"});
 //
-// Who is whose parent and why: docs/adr/0003-who-is-whose-parent.md. Deviations: docs/run.md.
+// Who is whose parent and why: docs/adr/0002-who-is-whose-parent.md. Deviations: docs/run.md.
 #pragma once
 
 #include <memory>

@@ -213,7 +213,7 @@ class PolicyParser {
       tokens_.take();
       const std::optional<Arch> arch = find_arch(token.text);
       if (!arch) {
-        const NameFault fault = arch_fault(token.text);
+        const policy::NameFault fault = policy::arch_fault(token.text);
         error(token, fault.message, fault.hint);
         continue;
       }
@@ -323,7 +323,7 @@ class PolicyParser {
     do {
       if (!parse_selector(rule)) return false;
     } while (tokens_.accept(","));
-    RuleNames names(rule);
+    policy::RuleNames names(rule);
     if (tokens_.accept("if")) {
       auto condition = ConditionParser(tokens_, report_, names).parse();
       if (!condition) return false;
@@ -387,7 +387,7 @@ class PolicyParser {
 
   /// Raw words of calls whose parameters have names: such a test is easily wrong, since it looks at
   /// bits that the kernel drops.
-  void find_raw_words(const Condition& condition, RuleNames& names) {
+  void find_raw_words(const Condition& condition, policy::RuleNames& names) {
     for (const Condition& child : condition.children) find_raw_words(child, names);
     const Operand& operand = condition.test.operand;
     const bool is_argument = operand.kind == Operand::Kind::word ||

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "callgate/policy/policy.h"
-#include "formats/text_names.h"
 #include "formats/text_token.h"
+#include "policy/rule_names.h"
 
 namespace callgate::formats {
 
@@ -54,12 +54,14 @@ inline constexpr std::array<std::string_view, 15> statement_words = {
     "allow",  "log",          "errno",       "trap",     "trace",
     "notify", "kill_process", "kill_thread", "policy",   "abi",
     "arches", "otherwise",    "unknown",     "unlisted", "on"};
+/// A word at which a statement goes on in the next line, or from the one before.
+[[nodiscard]] bool continues_line(std::string_view word);
 [[nodiscard]] bool begins_statement(const Token& token);
 
 /// Conditions of one rule.
 class ConditionParser {
  public:
-  ConditionParser(TokenReader& tokens, TextReport& report, RuleNames& names)
+  ConditionParser(TokenReader& tokens, TextReport& report, policy::RuleNames& names)
       : tokens_(tokens), report_(report), names_(names) {}
   /// None if there is a mistake past which the statement cannot be read; it is reported.
   [[nodiscard]] std::optional<Condition> parse() { return parse_or(0); }
@@ -89,7 +91,7 @@ class ConditionParser {
 
   TokenReader& tokens_;
   TextReport& report_;
-  RuleNames& names_;
+  policy::RuleNames& names_;
 };
 
 [[nodiscard]] Place place_of(const Token& token, const std::string& file);

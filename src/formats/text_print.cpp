@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "callgate/formats/text.h"
-#include "formats/text_names.h"
+#include "formats/text_parser.h"
+#include "policy/rule_names.h"
 
 namespace callgate {
 namespace formats {
@@ -30,7 +31,7 @@ std::string name_text(std::string_view name) {
   const auto is_letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
   };
-  const bool is_plain = name.size() <= 128 && is_letter(name[0]) &&
+  const bool is_plain = !continues_line(name) && name.size() <= 128 && is_letter(name[0]) &&
                         std::all_of(name.begin(), name.end(), [&](char c) {
                           return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
                         });
@@ -226,7 +227,7 @@ class RulePrinter {
   }
 
   const Rule& rule_;
-  RuleNames names_;
+  policy::RuleNames names_;
   Line line_;
 };
 

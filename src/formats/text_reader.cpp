@@ -28,6 +28,11 @@ bool goes_on(const Token& token) {
 
 }  // namespace
 
+bool continues_line(std::string_view word) {
+  return continues(Token{.kind = Token::Kind::name, .text = word}) ||
+         goes_on(Token{.kind = Token::Kind::name, .text = word});
+}
+
 bool begins_statement(const Token& token) {
   return token.kind == Token::Kind::name &&
          std::find(statement_words.begin(), statement_words.end(), token.text) !=

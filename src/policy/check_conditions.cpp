@@ -4,6 +4,7 @@
 
 #include "callgate/abi/groups.h"
 #include "policy/names.h"
+#include "policy/rule_names.h"
 #include "policy/values.h"
 #include "policy/width.h"
 
@@ -37,8 +38,8 @@ bool is_null(const Value& value) {
 /// What is wrong with one test for one use: every finding, in the order of the text.
 class TestCheck {
  public:
-  TestCheck(const Test& test, const Use& use, OnUntestable untestable)
-      : test_(test), use_(use), untestable_(untestable) {}
+  TestCheck(const Test& test, const Use& use, OnUntestable untestable, RuleNames& names)
+      : test_(test), use_(use), untestable_(untestable), names_(names) {}
 
   std::vector<Finding> run() {
     const auto operand = resolve_operand(test_.operand, use_.arch, use_.call);
@@ -86,6 +87,18 @@ class TestCheck {
   /// Reported by check_condition, with the remedy, unless the rule says what becomes of it.
   void report_untestable(std::string what) {
     if (untestable_ == OnUntestable::error) report({Severity::error, std::move(what), remedy});
+    if (test_.mask) report_constants(*test_.mask);
+    for (const Interval& interval : test_.values) {
+      report_constants(interval.first);
+      if (interval.last) report_constants(*interval.last);
+    }
+  }
+
+  /// Constants that no such parameter takes are wrong even where the test cannot be made.
+  void report_constants(const Value& value) {
+    for (const std::string& constant : value.names)
+      if (const auto fault = names_.constant_fault(test_.operand.name, constant))
+        report({Severity::error, fault->message, fault->hint});
   }
 
   void check_pointer() {
@@ -159,6 +172,7 @@ class TestCheck {
   const Test& test_;
   const Use& use_;
   OnUntestable untestable_;
+  RuleNames& names_;
   std::vector<Finding> findings_;
 };
 
@@ -166,7 +180,7 @@ class ConditionCheck {
  public:
   ConditionCheck(const Policy& policy, const Rule& rule, std::span<const Arch> arches,
                  Selection& selection, Findings& findings)
-      : policy_(policy), rule_(rule), arches_(arches), findings_(findings) {
+      : policy_(policy), rule_(rule), arches_(arches), findings_(findings), names_(rule) {
     for (const Arch arch : arches) collect(arch, selection);
     for (const Selector& selector : rule.calls)
       has_numbers_ = has_numbers_ || selector.kind == Selector::Kind::numbers ||
@@ -228,7 +242,7 @@ class ConditionCheck {
           test.place);
     std::vector<Shared> shared;
     for (const Use& use : uses_)
-      for (Finding& finding : TestCheck(test, use, untestable_rule(policy_, rule_)).run())
+      for (Finding& finding : TestCheck(test, use, untestable_rule(policy_, rule_), names_).run())
         share(shared, std::move(finding), use);
     for (Shared& each : shared) {
       each.finding.message += " (" + uses_text(each.uses) + ")";
@@ -262,7 +276,7 @@ class ConditionCheck {
     std::vector<Use> words;
     for (const Arch arch : arches_) words.push_back({arch, nullptr, false});
     for (const Use& use : words)
-      for (Finding& finding : TestCheck(test, use, OnUntestable::error).run())
+      for (Finding& finding : TestCheck(test, use, OnUntestable::error, names_).run())
         share(shared, std::move(finding), use);
     for (Shared& each : shared) {
       if (each.uses.size() < arches_.size())
@@ -321,6 +335,7 @@ class ConditionCheck {
   std::vector<Use> uses_;
   bool has_numbers_ = false;
   bool is_too_deep_ = false;
+  RuleNames names_;
 };
 
 }  // namespace

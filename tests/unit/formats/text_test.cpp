@@ -210,6 +210,15 @@ TEST(Text, PrintsWhatAPersonWouldWrite) {
   EXPECT_EQ(print_policy(read(text)), text);
 }
 
+TEST(Text, QuotesANameAtWhichALineWouldGoOn) {
+  for (const char* name : {"in", "or", "and", "if", "not", "subset"}) {
+    const Policy policy{.name = name, .abi = Release{6, 12, 0}};
+    const auto again = parse_policy(print_policy(policy), "printed");
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_TRUE(again->policy == policy);
+  }
+}
+
 TEST(Text, PrintsLongListsOnSeveralLines) {
   Policy policy;
   policy.rules = {{.action = allow, .calls = std::vector(60, Selector::named("process_madvise"))}};

@@ -226,6 +226,17 @@ TEST(Check, AFormWithoutTheParameterIsUntestableInAGroupOnly) {
   EXPECT_EQ(about(rule), (Lines{"error: rule 1: no call of the rule has a parameter `nonsense`"}));
 }
 
+TEST(Check, ConstantsOfAnotherParameterAreWrongWhereTheTestCannotBeMadeToo) {
+  Policy policy = sound();
+  policy.on_untestable = OnUntestable::deny;
+  policy.rules.push_back({.action = allow,
+                          .calls = {Selector::named("clone3")},
+                          .condition = is("flags", Value{.names = {"AF_INET"}})});
+  EXPECT_TRUE(has_errors(check(policy, both)));
+  policy.rules[0].condition = is("flags", Value{.names = {"CLONE_NEWUSER"}});
+  EXPECT_FALSE(has_errors(check(policy, both)));
+}
+
 TEST(Check, RawNumbersTestRawWordsOnly) {
   const Condition named = is("fd", 1);
   const Condition raw = test_of({.kind = Operand::Kind::low}, Relation::eq, {{Value::of(1), {}}});

@@ -1,12 +1,10 @@
-#include "formats/text_names.h"
+#include "policy/rule_names.h"
 
 #include <algorithm>
 
 #include "callgate/abi/groups.h"
 
-namespace callgate::formats {
-
-using policy::did_you_mean;
+namespace callgate::policy {
 
 namespace {
 
@@ -48,7 +46,7 @@ NameFault arch_fault(std::string_view name) {
   names.reserve(std::size(all_arches));
   for (const Arch arch : all_arches) names.push_back(arch_info(arch).name);
   std::string hint = did_you_mean(name, names);
-  if (hint.empty()) hint = "known are " + policy::arch_list(all_arches);
+  if (hint.empty()) hint = "known are " + arch_list(all_arches);
   return {"no ABI is named " + quoted(name), std::move(hint)};
 }
 
@@ -146,4 +144,4 @@ std::string_view RuleNames::parameter_in_word(std::uint8_t index) {
   return {};
 }
 
-}  // namespace callgate::formats
+}  // namespace callgate::policy

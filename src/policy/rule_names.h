@@ -9,9 +9,7 @@
 #include "callgate/policy/policy.h"
 #include "policy/names.h"
 
-namespace callgate::formats {
-
-using policy::NameFault;
+namespace callgate::policy {
 
 [[nodiscard]] NameFault arch_fault(std::string_view name);
 
@@ -47,4 +45,4 @@ class RuleNames {
   std::map<std::string, Facts, std::less<>> facts_;
 };
 
-}  // namespace callgate::formats
+}  // namespace callgate::policy

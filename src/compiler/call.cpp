@@ -106,23 +106,61 @@ NodeId lower_condition(const Resolved& condition, DagBuilder& builder, NodeId ye
   return next;
 }
 
-/// A condition that is any of many, as steps that the prover can take one by one: each alternative
-/// begins at an entry of its own. Few tests need no steps.
-NodeId lower_alternatives(const Resolved& condition, DagBuilder& builder, NodeId yes, NodeId no) {
-  if (condition.kind != Resolved::Kind::any) {
-    return builder.entry(lower_condition(condition, builder, yes, no));
+/// Without children that decide nothing, so that its shape is the one that the prover sees.
+Resolved simplified(Resolved condition) {
+  using Kind = Resolved::Kind;
+  std::vector<Resolved>& children = condition.children;
+  for (Resolved& child : children) child = simplified(std::move(child));
+  const auto is_never = [](const Resolved& c) { return c.kind == Kind::any && c.children.empty(); };
+  const auto is_always = [](const Resolved& c) { return c.kind == Kind::always; };
+  switch (condition.kind) {
+    case Kind::always:
+    case Kind::test: return condition;
+    case Kind::negation:
+      if (is_always(children.front())) return never();
+      return is_never(children.front()) ? Resolved{} : condition;
+    case Kind::all:
+      if (std::any_of(children.begin(), children.end(), is_never)) return never();
+      std::erase_if(children, is_always);
+      if (children.empty()) return Resolved{};
+      break;
+    case Kind::any:
+      if (std::any_of(children.begin(), children.end(), is_always)) return Resolved{};
+      std::erase_if(children, is_never);
+      break;
   }
-  for (auto child = condition.children.rbegin(); child != condition.children.rend(); ++child) {
-    no = lower_alternatives(*child, builder, yes, no);
-  }
-  return no;
+  if (children.size() != 1) return condition;
+  Resolved only = std::move(children.front());
+  return only;
 }
 
-NodeId lower_block(const Resolved& condition, DagBuilder& builder, NodeId yes, NodeId no) {
-  const bool has_steps =
-      condition.kind == Resolved::Kind::any && tests_in(condition) > tests_in_one_step;
-  return has_steps ? lower_alternatives(condition, builder, yes, no)
-                   : lower_condition(condition, builder, yes, no);
+/// As lower_condition, but each child of `all` and `any` but the first begins at an entry of its
+/// own, so that the prover can take the condition apart. `steps` gets these entries in reverse.
+NodeId lower_steps(const Resolved& condition, DagBuilder& builder, NodeId yes, NodeId no,
+                   std::vector<NodeId>& steps) {
+  const bool is_all = condition.kind == Resolved::Kind::all;
+  if (condition.kind == Resolved::Kind::negation) {
+    return lower_steps(condition.children.front(), builder, no, yes, steps);
+  }
+  if (!is_all && condition.kind != Resolved::Kind::any) {
+    return lower_condition(condition, builder, yes, no);
+  }
+  NodeId next = is_all ? yes : no;
+  for (std::size_t i = condition.children.size(); i-- > 0;) {
+    next =
+        lower_steps(condition.children[i], builder, is_all ? next : yes, is_all ? no : next, steps);
+    if (i > 0) steps.push_back(next = builder.entry(next));
+  }
+  return next;
+}
+
+/// The block of one rule, and where its parts begin if it is too much for one question.
+NodeId lower_block(const Resolved& condition, DagBuilder& builder, NodeId yes, NodeId no,
+                   std::vector<NodeId>& steps) {
+  if (tests_in(condition) <= tests_in_one_step) return lower_condition(condition, builder, yes, no);
+  const NodeId block = lower_steps(simplified(condition), builder, yes, no, steps);
+  std::reverse(steps.begin(), steps.end());
+  return block;
 }
 
 /// All rules of one call.
@@ -149,19 +187,23 @@ class CallLowering {
     chain.entries = {next};
     for (auto rule = rules_.rbegin(); rule != rules_.rend(); ++rule) {
       const NodeId action = builder.returns(rule->ret);
-      const NodeId block = lower_block(rule->condition, builder, action, next);
+      std::vector<NodeId> steps;
+      const NodeId block = lower_block(rule->condition, builder, action, next, steps);
       next = builder.entry(block);
       // A rule that always matches is what the last entry decides by; none after it counts.
       if (block == action) {
         chain.entries.clear();
         chain.rules.clear();
+        chain.steps.clear();
       } else {
         chain.rules.push_back(rule->index);
+        chain.steps.push_back(std::move(steps));
       }
       chain.entries.push_back(next);
     }
     std::reverse(chain.entries.begin(), chain.entries.end());
     std::reverse(chain.rules.begin(), chain.rules.end());
+    std::reverse(chain.steps.begin(), chain.steps.end());
     return builder.finish(next, {std::move(chain)}, target_);
   }
 

@@ -49,6 +49,10 @@ std::vector<ChainHint> hints_of(const DecisionDag& dag, const Emission& emission
   for (const Chain& chain : dag.chains) {
     ChainHint hint{.arch = chain.arch, .number = chain.number, .rules = chain.rules};
     for (const NodeId entry : chain.entries) hint.entries.push_back(emission.starts[entry]);
+    for (const std::vector<NodeId>& steps : chain.steps) {
+      std::vector<std::size_t>& places = hint.steps.emplace_back();
+      for (const NodeId step : steps) places.push_back(emission.starts[step]);
+    }
     hints.push_back(std::move(hint));
   }
   return hints;

@@ -70,6 +70,12 @@ NodeId DagBuilder::add(const Node& node) {
   return position->second;
 }
 
+void renumber(Chain& chain, const std::vector<NodeId>& now) {
+  for (NodeId& entry : chain.entries) entry = now[entry];
+  for (std::vector<NodeId>& steps : chain.steps)
+    for (NodeId& step : steps) step = now[step];
+}
+
 NodeId DagBuilder::returns(std::uint32_t ret) {
   return add({.kind = Node::Kind::returns, .k = ret});
 }
@@ -100,13 +106,14 @@ DecisionDag DagBuilder::finish(NodeId root, std::vector<Chain> chains, Target ta
     if (node.kind == Node::Kind::test) node.no = place[node.no];
     dag.nodes.push_back(node);
   }
+  const auto is_reached = [](const std::vector<NodeId>& ids) {
+    return std::find(ids.begin(), ids.end(), unseen) == ids.end();
+  };
   for (Chain& chain : chains) {
-    bool reached = true;
-    for (NodeId& entry : chain.entries) {
-      entry = place[entry];
-      reached = reached && entry != unseen;
-    }
-    if (reached) dag.chains.push_back(std::move(chain));
+    renumber(chain, place);
+    for (std::vector<NodeId>& steps : chain.steps)
+      if (!is_reached(steps)) steps.clear();
+    if (is_reached(chain.entries)) dag.chains.push_back(std::move(chain));
   }
   return dag;
 }

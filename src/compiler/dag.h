@@ -52,10 +52,14 @@ struct Node {
 struct Chain {
   Arch arch = Arch::x86_64;
   std::uint32_t number = 0;
-  std::vector<std::size_t> rules;  ///< policy rules in order
-  std::vector<NodeId> entries;     ///< entry nodes, one more than rules
+  std::vector<std::size_t> rules;          ///< policy rules in order
+  std::vector<NodeId> entries;             ///< entry nodes, one more than rules
+  std::vector<std::vector<NodeId>> steps;  ///< for each rule, entry nodes within its block
   bool operator==(const Chain&) const = default;
 };
+
+/// Gives every node of a chain its new number.
+void renumber(Chain& chain, const std::vector<NodeId>& now);
 
 /// A graph: nodes[0] is the root.
 struct DecisionDag {
@@ -114,9 +118,7 @@ template <class Make>
     now[id] = make(builder, node);
   }
   std::vector<Chain> chains = dag.chains;
-  for (Chain& chain : chains) {
-    for (NodeId& entry : chain.entries) entry = now[entry];
-  }
+  for (Chain& chain : chains) renumber(chain, now);
   return builder.finish(now[0], std::move(chains), dag.target);
 }
 

@@ -34,7 +34,7 @@ NodeId import(const DecisionDag& dag, DagBuilder& builder, std::vector<Chain>& c
     }
   }
   for (Chain chain : dag.chains) {
-    for (NodeId& entry : chain.entries) entry = now[entry];
+    renumber(chain, now);
     chains.push_back(std::move(chain));
   }
   return now[0];

@@ -68,6 +68,7 @@ std::optional<std::vector<ChainProof::Block>> ChainProof::blocks_of(const Decisi
     if (!block) return std::nullopt;
     block->entry = hint.entries[i];
     block->ends = std::span(hint.entries).subspan(i + 1);
+    if (i < hint.steps.size()) block->parts = hint.steps[i];
     if (block->step.condition == always)
       is_over = true;
     else if (block->step.condition != never)
@@ -102,6 +103,13 @@ Answer ChainProof::prove(const Meeting& meeting, const ChainHint& hint) {
 Answer ChainProof::prove_block(const Meeting& meeting, const Block& block) {
   for (const auto& groups : orders_of(program_.related()))
     if (std::optional<Answer> answer = ask(meeting, block, groups, false)) return *answer;
+  if (!block.ends.empty() && !block.parts.empty()) {
+    const Claim claim{.entry = block.entry,
+                      .condition = block.step.condition,
+                      .yes = {.ret = block.step.ret},
+                      .no = {.place = block.ends.front()}};
+    if (leads_by_parts(claim, block.parts)) return Equal{};
+  }
   std::vector<Step> steps;
   if (!block.ends.empty()) flatten(block.step, steps);
   if (steps.size() < 2 || !follow(meeting, block.entry, steps, block.ends))
@@ -153,6 +161,75 @@ Answer ChainProof::search_witness(const Meeting& meeting, Question& question, Di
     if (std::holds_alternative<Differs>(answer)) return answer;
   }
   return undecided(meeting);
+}
+
+/// How many places a condition's parts begin at, as ChainHint::steps counts them.
+std::size_t ChainProof::parts_in(ConditionId id) const {
+  const std::vector<ConditionId>& children = conditions_[id].children;
+  std::size_t parts = children.empty() ? 0 : children.size() - 1;
+  for (const ConditionId child : children) parts += parts_in(child);
+  return parts;
+}
+
+/// None if the diagrams do not fit in this order.
+std::optional<bool> ChainProof::leads_at_once(const Claim& claim,
+                                              const std::vector<WordSet>& groups) {
+  Question question(comparison_.allowance(), groups, layer_.returns);
+  std::optional<bool> answer;
+  try {
+    Runner runner(question.store, question.order, question.results, program_.facts());
+    std::vector<std::size_t> stops;
+    const auto diagram_of = [&](const Goal& goal) {
+      if (!goal.place) return question.results.of(goal.ret);
+      if (stops.empty() || stops.front() != *goal.place) stops.push_back(*goal.place);
+      return terminal(stop_base + static_cast<std::uint32_t>(stops.size()) - 1);
+    };
+    const Diagram holding = diagram_of(claim.is_negated ? claim.no : claim.yes);
+    const Diagram failing = diagram_of(claim.is_negated ? claim.yes : claim.no);
+    runner.stop_at(stops);
+    const Diagram test =
+        ConditionDiagrams(conditions_, question.store, question.order).of(claim.condition);
+    const Diagram wanted = question.store.if_then_else(test, holding, failing);
+    answer = runner.run({.pc = static_cast<std::uint32_t>(claim.entry)}) == wanted;
+  } catch (const DiagramOverflow&) {
+  }
+  comparison_.spend(question.store.size());
+  return answer;
+}
+
+bool ChainProof::leads(const Claim& claim, std::span<const std::size_t> parts) {
+  for (const auto& groups : orders_of(program_.related()))
+    if (const auto answer = leads_at_once(claim, groups)) return *answer;
+  return leads_by_parts(claim, parts);
+}
+
+/// `any` goes from child to child until one holds, `all` until one does not; a negation changes the
+/// one into the other. Each child is a claim of its own, so the whole follows by induction over the
+/// condition, whatever the places are.
+bool ChainProof::leads_by_parts(const Claim& claim, std::span<const std::size_t> parts) {
+  const ResolvedCondition& condition = conditions_[claim.condition];
+  if (condition.children.empty() || parts.size() != parts_in(claim.condition)) return false;
+  Claim child = claim;
+  if (condition.kind == Condition::Kind::negation) {
+    child.condition = condition.children.front();
+    child.is_negated = !claim.is_negated;
+    return leads(child, parts);
+  }
+  const bool is_any = (condition.kind == Condition::Kind::any) != claim.is_negated;
+  for (std::size_t i = 0; i + 1 < condition.children.size(); ++i) {
+    child.condition = condition.children[i];
+    const std::size_t own = parts_in(child.condition);
+    const std::size_t next = parts[own];
+    if (next >= program_.facts().program().size() || program_.facts().live(next) != 0) return false;
+    (is_any ? child.no : child.yes) = {.place = next};
+    if (!leads(child, parts.first(own))) return false;
+    child.entry = next;
+    parts = parts.subspan(own + 1);
+  }
+  child.condition = condition.children.back();
+  child.yes = claim.yes;
+  child.no = claim.no;
+  return leads(child, parts);
 }
 
 /// A condition that is any of several is several steps with one result.

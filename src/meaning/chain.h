@@ -39,7 +39,22 @@ class ChainProof {
     std::size_t entry = 0;
     std::span<const std::size_t> ends;  ///< the next entry, then others at which a run may stop
     Step step;
-    std::size_t first_item = 0;  ///< without `ends`: the item from which the list goes on
+    std::size_t first_item = 0;          ///< without `ends`: the item from which the list goes on
+    std::span<const std::size_t> parts;  ///< where the parts of the condition begin, if said
+  };
+  /// Where a condition, or a part of one, leads: to a place, or to a return value.
+  struct Goal {
+    std::optional<std::size_t> place;
+    std::uint32_t ret = 0;
+  };
+  /// From `entry`, whatever the registers hold, control comes to `yes` exactly where the condition
+  /// (or its negation) holds, and else to `no`.
+  struct Claim {
+    std::size_t entry = 0;
+    ConditionId condition = never;
+    bool is_negated = false;
+    Goal yes;
+    Goal no;
   };
 
   [[nodiscard]] std::optional<std::vector<Block>> blocks_of(const DecisionList& list,
@@ -53,6 +68,11 @@ class ChainProof {
   [[nodiscard]] Answer search_witness(const Meeting& meeting, Question& question, Diagram wanted,
                                       Diagram found) const;
 
+  [[nodiscard]] std::size_t parts_in(ConditionId id) const;
+  [[nodiscard]] bool leads(const Claim& claim, std::span<const std::size_t> parts);
+  [[nodiscard]] bool leads_by_parts(const Claim& claim, std::span<const std::size_t> parts);
+  [[nodiscard]] std::optional<bool> leads_at_once(const Claim& claim,
+                                                  const std::vector<WordSet>& groups);
   void flatten(const Step& step, std::vector<Step>& steps) const;
   [[nodiscard]] bool is_step(const Meeting& meeting, const Block& block);
   [[nodiscard]] std::optional<std::size_t> follow(const Meeting& meeting, std::size_t entry,

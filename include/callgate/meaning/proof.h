@@ -25,6 +25,9 @@ struct ChainHint {
   std::uint32_t number = 0;          ///< call number
   std::vector<std::size_t> rules;    ///< policy rules in order
   std::vector<std::size_t> entries;  ///< instruction indices, one more than rules
+  /// For each rule (or for none) where the parts of its condition begin: of `all` and `any` each
+  /// child but the first, what lies within a child before the child after it.
+  std::vector<std::vector<std::size_t>> steps;
 };
 
 /// Equal for every seccomp_data.

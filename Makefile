@@ -6,11 +6,16 @@ CMD ?= bash -c 'echo "hello from inside"; cat < /dev/tcp/127.0.0.1/9'
 JOBS ?= $(shell nproc)
 CALLGATE = build/dev/src/callgate
 
-.PHONY: run test build golden fuzz bench tidy asan tsan clang coverage format clean
+.PHONY: run confine test build golden fuzz bench tidy asan tsan clang coverage format clean
 
 run: build/dev/build.ninja
 	@cmake --build build/dev -j $(JOBS) --target callgate
-	@echo '$$ callgate run --profile $(PROFILE) -- $(CMD)'
+	@$(MAKE) --no-print-directory confine
+
+# The command as it is typed, then what it prints.
+export PROFILE CMD
+confine:
+	@printf '$$ callgate run --profile %s -- %s\n' "$$PROFILE" "$$CMD"
 	@$(CALLGATE) run --profile $(PROFILE) -- $(CMD); echo "(exit code $$?)"
 
 test:

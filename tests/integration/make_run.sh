@@ -2,6 +2,7 @@
 # What `make run` shows once the command is built: a program confined, its denial explained, and
 # CMD="..." confining another one.
 set -euo pipefail
+unset CMD PROFILE MAKEFLAGS MAKELEVEL
 cd "$CALLGATE_SOURCE_DIR"
 fail() { printf 'make_run: %s\n%s\n' "$1" "$2" >&2; exit 1; }
 

@@ -192,14 +192,14 @@ Result<void> Writer::check_surroundings() {
   const std::string stated =
       fmt::format("a call of an architecture that is not listed gets kill_thread under {}, not {}",
                   runtime(), to_string(policy_.unlisted));
-  if (denies(policy_.unlisted.kind) && options_.approximate_stricter) {
+  // Nothing but kill_process is stricter than kill_thread.
+  const bool is_narrowed = policy_.unlisted != kill_process && denies(policy_.unlisted.kind);
+  if (is_narrowed && options_.approximate_stricter) {
     state(stated);
     return {};
   }
-  if (denies(policy_.unlisted.kind)) {
-    return fail(stated, "say `unlisted kill_thread` in the policy, or use --approximate=stricter");
-  }
-  return fail(stated, "say `unlisted kill_thread` in the policy");
+  const std::string remedy = "say `unlisted kill_thread` in the policy";
+  return fail(stated, is_narrowed ? remedy + ", or use --approximate=stricter" : remedy);
 }
 
 /// Numbers that the policy does not know get `unknown`, which only the default action can say; then

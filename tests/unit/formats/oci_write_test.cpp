@@ -73,7 +73,8 @@ TEST(OciWriter, WhatCannotBeExpressedIsSaid) {
   const std::vector<Arch> one = {Arch::x86_64};
   const std::vector<Arch> three = {Arch::x86_64, Arch::i386, Arch::x32};
   const Refused all[] = {
-      {"abi 6.12\notherwise allow\n", "runc", one, "architecture that is not listed", true},
+      {"abi 6.12\notherwise allow\n", "runc", one, "architecture that is not listed", false},
+      {"abi 6.12\notherwise allow\nunlisted errno(1)\n", "runc", one, "not listed", true},
       {"abi 6.12\notherwise allow\nunlisted allow\n", "runc", one, "not listed", false},
       {allowing + "errno(1) read if ip > 5\n", "crun", one, "instruction pointer", true},
       {allowing + "trap(7) read\n", "crun", one, "trap with a value", false},

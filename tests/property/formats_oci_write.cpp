@@ -99,7 +99,9 @@ TEST(OciWrite, RandomPolicies) {
     test::RandomPolicyOptions shape{.max_rules = 6, .max_tests = 3};
     shape.arches = seed % 2 == 0 ? std::vector{Arch::x86_64} : x86;
     test::RandomPolicy sample = test::random_policy(random, shape);
-    if (seed % 4 != 0) sample.policy.unlisted = kill_thread;
+    if (seed % 4 != 0 || sample.policy.unlisted == kill_process) {
+      sample.policy.unlisted = kill_thread;
+    }
     OciWriteOptions options{.reader = *parse_oci_reader(readers[seed % 3]),
                             .arches = sample.arches};
     auto written = write_oci(sample.policy, options);

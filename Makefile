@@ -6,7 +6,7 @@ CMD ?= bash -c 'echo "hello from inside"; cat < /dev/tcp/127.0.0.1/9'
 JOBS ?= $(shell nproc)
 CALLGATE = build/dev/src/callgate
 
-.PHONY: run confine test build golden fuzz bench tidy asan tsan clang coverage format clean
+.PHONY: run confine test e2e build golden fuzz bench tidy asan tsan clang coverage format clean
 
 run: build/dev/build.ninja
 	@cmake --build build/dev -j $(JOBS) --target callgate
@@ -20,9 +20,16 @@ confine:
 
 test:
 	@scripts/install-deps build test
-	@cmake --preset dev -DCALLGATE_TESTS=ON >/dev/null
+	@cmake --preset dev -DCALLGATE_TESTS=ON -DCALLGATE_E2E=OFF >/dev/null
 	@cmake --build build/dev -j $(JOBS)
 	@ctest --test-dir build/dev --output-on-failure -j $(JOBS)
+
+# Whole machines and packages: tests/e2e.
+e2e:
+	@scripts/install-deps build test e2e
+	@cmake --preset dev -DCALLGATE_TESTS=ON -DCALLGATE_E2E=ON >/dev/null
+	@cmake --build build/dev -j $(JOBS)
+	@ctest --test-dir build/dev --output-on-failure -L e2e
 
 build: build/dev/build.ninja
 	@cmake --build build/dev -j $(JOBS)

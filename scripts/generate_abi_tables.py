@@ -177,6 +177,25 @@ def group_table(data):
     return "".join(out) + "constexpr Group all_groups[] = {\n" + "".join(entries) + "};\n"
 
 
+def name_tables(data):
+    """Every name that a literal may hold (abi/names.h), sorted by bytes, and the ABIs as constants."""
+    names = {"call_names": set(), "group_names": set(), "parameter_names": set(),
+             "constant_names": set()}
+    for arch in ARCHES:
+        names["call_names"].update(call for _, (_, call, *_) in rows(f"{data}/syscalls/{arch}.tsv"))
+    names["group_names"].update(group for _, (group, *_) in rows(f"{data}/groups.tsv"))
+    names["constant_names"].update(name for _, (_, name, *_) in rows(f"{data}/constants.tsv"))
+    for _, (_, _, parameters, *_) in rows(f"{data}/signatures.tsv"):
+        names["parameter_names"].update(re.findall(r"(\w+):", parameters))
+    out = ["#pragma once\n\n#include \"callgate/abi/arch.h\"\n\nnamespace callgate {\n\n"]
+    out += [f"inline constexpr Arch {arch} = Arch::{arch};\n" for arch in ARCHES]
+    out.append("\nnamespace names {\n\n// clang-format off\n")
+    for table, entries in names.items():
+        lines = "".join(f'    "{name}",\n' for name in sorted(entries))
+        out.append(f"inline constexpr const char* {table}[] = {{\n{lines}}};\n")
+    return "".join(out) + "// clang-format on\n\n}  // namespace names\n}  // namespace callgate\n"
+
+
 def generate(source):
     data = f"{source}/data"
     sets = constant_rows(data)
@@ -189,6 +208,7 @@ def generate(source):
         "errno.inc": banner + errno_table(data),
         "groups.inc": banner + group_table(data),
         "syscalls.inc": banner + syscall_tables(data, signatures),
+        "../../../include/callgate/abi/name_tables.h": banner + name_tables(data),
     }
 
 
@@ -197,7 +217,7 @@ def main():
     source = arguments[0] if arguments else os.path.join(os.path.dirname(__file__), "..")
     status = 0
     for name, text in generate(source).items():
-        path = f"{source}/src/abi/tables/{name}"
+        path = os.path.normpath(f"{source}/src/abi/tables/{name}")
         old = open(path, encoding="ascii").read() if os.path.exists(path) else ""
         if text == old:
             continue

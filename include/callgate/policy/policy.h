@@ -5,10 +5,12 @@
 //   policy.otherwise = deny(EPERM);
 //   policy.rules.push_back({.action = allow, .calls = {Selector::named("read")}});
 //
+// builder.h has a shorter way to write the rules: policy.on("read", allow).
 // What a policy means is stated once, in docs/policy.md; evaluate.h is its reading in code.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -136,6 +138,18 @@ struct Rule {
   }
 };
 
+struct CallName;
+
+/// Where in a C++ source a rule was written. By default the line that calls `here`.
+struct SourceLine {
+  const char* file = "";
+  unsigned line = 0;
+  [[nodiscard]] static constexpr SourceLine here(const char* file = __builtin_FILE(),
+                                                 unsigned line = __builtin_LINE()) noexcept {
+    return {file, line};
+  }
+};
+
 /// An ordered list of rules; the first that matches decides.
 struct Policy {
   std::string name;
@@ -148,6 +162,20 @@ struct Policy {
   std::vector<Rule> rules;
 
   bool operator==(const Policy&) const = default;
+
+  /// Adds a rule; its place is the line of the call. Include builder.h, where the names are
+  /// checked.
+  Policy& on(CallName call, Action action, SourceLine where = SourceLine::here());
+  Policy& on(CallName call, Condition condition, Action action,
+             SourceLine where = SourceLine::here());
+  Policy& on(std::initializer_list<CallName> calls, Action action,
+             SourceLine where = SourceLine::here());
+  Policy& on(std::initializer_list<CallName> calls, Condition condition, Action action,
+             SourceLine where = SourceLine::here());
+  /// The same for calls that a literal cannot name: numbers, all, names known at run time only.
+  Policy& on(Selector calls, Action action, SourceLine where = SourceLine::here());
+  Policy& on(Selector calls, Condition condition, Action action,
+             SourceLine where = SourceLine::here());
 };
 
 /// The level at which unassigned numbers are told: policy.abi, or newest_release().

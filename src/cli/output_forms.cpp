@@ -10,8 +10,9 @@ namespace {
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
-/// A line of a comment that cannot end the comment early.
-std::string harmless(std::string_view text) {
+}  // namespace
+
+std::string comment_text(std::string_view text) {
   std::string line;
   for (const char c : text) {
     const bool closes = c == '/' && !line.empty() && line.back() == '*';
@@ -19,8 +20,6 @@ std::string harmless(std::string_view text) {
   }
   return line;
 }
-
-}  // namespace
 
 std::string identifier(std::string_view name) {
   name.remove_prefix(name.find_last_of('/') + 1);
@@ -40,7 +39,7 @@ std::string program_header(const Program& program, std::string_view name,
   });
   std::string text =
       fmt::format("/* {} */\n#ifndef {}\n#define {}\n\n#include <linux/filter.h>\n\n",
-                  harmless(comment), guard, guard);
+                  comment_text(comment), guard, guard);
   text += fmt::format("#define {}_length {}u\n", word, program.size());
   text += fmt::format("static const struct sock_filter {}[{}] = {{\n", word, program.size());
   for (const Instruction& step : program.instructions()) {

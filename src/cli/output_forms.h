@@ -13,5 +13,7 @@ namespace callgate::cli {
                                          std::string_view comment);
 /// A C identifier from a file's or policy's name: "my-app.policy" is my_app.
 [[nodiscard]] std::string identifier(std::string_view name);
+/// A line that cannot end the C comment it stands in.
+[[nodiscard]] std::string comment_text(std::string_view text);
 
 }  // namespace callgate::cli

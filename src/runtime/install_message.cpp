@@ -14,7 +14,7 @@ std::string hint_for_filter(int errno_value) {
     case EFAULT: return "an outer filter or a debugger interferes with seccomp(2)";
     case EINVAL:
       return "this kernel does not know a flag that was asked for; see `callgate doctor`";
-    case ENOEXEC: return "the program was made for another byte order or shift rule";
+    case ENOEXEC: return "the program was compiled for another architecture";
     case ENOMEM: return "the filters of a task have at most 32768 converted instructions in all";
     case ENOSYS: return "this kernel has no seccomp(2), or an outer filter hides it";
     case EPERM: return "an outer filter refuses seccomp(2)";
@@ -46,5 +46,7 @@ Result<UniqueFd> to_result(InstallStatus status) {
   return fail(with_hint(system_error("cannot install the filter", status.errno_value),
                         hint_for_filter(status.errno_value)));
 }
+
+InstallStatus::operator Result<UniqueFd>() && { return to_result(std::move(*this)); }
 
 }  // namespace callgate

@@ -81,6 +81,7 @@ std::span<const std::string_view> builtin_profile_names() noexcept {
   static constexpr auto names = [] {
     std::array<std::string_view, builtin_texts.size()> all{};
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = builtin_texts[i].name;
+    std::ranges::sort(all);
     return all;
   }();
   return names;

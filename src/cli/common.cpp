@@ -8,6 +8,7 @@
 
 #include "callgate/base/file.h"
 #include "callgate/formats/builtin.h"
+#include "callgate/formats/systemd.h"
 #include "callgate/formats/text.h"
 
 namespace callgate::cli {
@@ -78,6 +79,38 @@ Result<LoadedSource> read_oci_profile(std::string_view bytes, const std::string&
   return LoadedSource{.content = std::move(import.policy), .diagnostics = std::move(notes)};
 }
 
+/// A unit's drop-ins that lie beside it: the *.conf of UNIT.d, by name.
+Result<std::vector<UnitFile>> drop_ins(const std::string& path, std::vector<Diagnostic>& notes) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(path + ".d", failed)) {
+    if (entry.path().extension() == ".conf") names.push_back(entry.path().string());
+  }
+  std::sort(names.begin(), names.end());
+  std::vector<UnitFile> files;
+  for (std::string& name : names) {
+    CALLGATE_TRY(std::string text, read_file(name));
+    notes.push_back({.severity = Severity::note,
+                     .message = "read after the unit; drop-ins in other folders are not",
+                     .place = {.file = name}});
+    files.push_back({.path = std::move(name), .text = std::move(text)});
+  }
+  return files;
+}
+
+Result<LoadedSource> read_service(std::string_view bytes, const std::string& path,
+                                  const LoadOptions& options) {
+  std::vector<Diagnostic> notes;
+  CALLGATE_TRY(std::vector<UnitFile> files, drop_ins(path, notes));
+  files.insert(files.begin(), {.path = path, .text = std::string(bytes)});
+  UnitContext context;
+  if (options.oci) context.libseccomp = options.oci->context.libseccomp;
+  if (!options.arches.empty()) context.arch = arch_info(options.arches.front()).native;
+  CALLGATE_TRY(UnitImport import, read_unit(files, context));
+  notes.insert(notes.end(), import.diagnostics.begin(), import.diagnostics.end());
+  return LoadedSource{.content = std::move(import.policy), .diagnostics = std::move(notes)};
+}
+
 /// A built-in profile, unless a file has that name.
 bool names_builtin_profile(const std::string& path) {
   const auto names = builtin_profile_names();
@@ -118,6 +151,7 @@ struct Reader {
 constexpr std::array readers = {
     Reader{SourceFormat::raw, "raw", looks_raw, read_raw},
     Reader{SourceFormat::oci, "oci", looks_like_oci, read_oci_profile},
+    Reader{SourceFormat::unit, "unit", looks_like_unit, read_service},
     Reader{SourceFormat::text, "text", looks_like_text, read_text},
 };
 
@@ -160,6 +194,14 @@ Result<LoadedSource> parse_source(std::string_view bytes, const std::string& pat
 }
 
 Result<LoadedSource> load_source(const std::string& path, const LoadOptions& options) {
+  constexpr std::string_view unit_prefix = "unit:";
+  if (path.starts_with(unit_prefix)) {
+    LoadOptions as_unit = options;
+    as_unit.format = SourceFormat::unit;
+    const std::string file = path.substr(unit_prefix.size());
+    CALLGATE_TRY(const std::string bytes, read_file(file));
+    return parse_source(bytes, file, as_unit);
+  }
   if (names_builtin_profile(path)) return load_builtin(path, options);
   CALLGATE_TRY(const std::string bytes, read_file(path));
   return parse_source(bytes, path, options);

@@ -22,6 +22,7 @@ enum class SourceFormat : std::uint8_t {
   text,  ///< the policy language
   oci,   ///< an OCI seccomp profile, or a config.json with one
   raw,   ///< struct sock_filter[]
+  unit,  ///< a unit of systemd, with the drop-ins beside it
 };
 [[nodiscard]] std::string_view format_name(SourceFormat format) noexcept;
 
@@ -52,8 +53,8 @@ struct LoadedSource {
 };
 
 /// Reads a file ("-": standard input) in whatever format it has, or a built-in profile where no
-/// file has its name. Errors: those of read_file and of the format's reader; bytes that no reader
-/// recognises.
+/// file has its name; "unit:FILE" is a unit of systemd whatever it looks like. Errors: those of
+/// read_file and of the format's reader; bytes that no reader recognises.
 [[nodiscard]] Result<LoadedSource> load_source(const std::string& path,
                                                const LoadOptions& options = {});
 /// The same for bytes already in memory; `path` is used in messages only.

@@ -9,6 +9,7 @@
 #include "callgate/bpf/assembly.h"
 #include "callgate/compiler/compile.h"
 #include "callgate/formats/oci_write.h"
+#include "callgate/formats/systemd.h"
 #include "callgate/formats/text.h"
 #include "cli/common.h"
 #include "cli/compilation_json.h"
@@ -25,6 +26,8 @@ constexpr const char* examples =
     "  callgate convert app.bpf --to asm                      read a compiled filter\n"
     "  callgate convert default.json --to text --reader docker --caps none   an OCI profile\n"
     "  callgate convert docker-default --to oci --approximate stricter -o seccomp.json\n"
+    "  callgate convert app.policy --to systemd -o app.service.d/seccomp.conf   a drop-in\n"
+    "  callgate convert unit:app.service --to text            what a unit's settings filter\n"
     "  callgate convert app.bpf --to header -o app_filter.h   embed it in a C or C++ program\n"
     "The source's format is told by its content. Raw BPF has no rules left in it: it converts to "
     "raw,\n"
@@ -62,9 +65,10 @@ std::string to_header(const Program& program, const std::string& path) {
 std::string to_json(const Program& program, const std::string&) { return program_json(program); }
 
 constexpr std::array targets = {
-    ConvertTarget{"text", to_text, nullptr}, ConvertTarget{"raw", nullptr, to_raw},
-    ConvertTarget{"asm", nullptr, to_asm},   ConvertTarget{"header", nullptr, to_header},
-    ConvertTarget{"json", nullptr, to_json}, ConvertTarget{"oci", nullptr, nullptr},
+    ConvertTarget{"text", to_text, nullptr},    ConvertTarget{"raw", nullptr, to_raw},
+    ConvertTarget{"asm", nullptr, to_asm},      ConvertTarget{"header", nullptr, to_header},
+    ConvertTarget{"json", nullptr, to_json},    ConvertTarget{"oci", nullptr, nullptr},
+    ConvertTarget{"systemd", nullptr, nullptr},
 };
 
 const ConvertTarget* find_target(const std::string& name) {
@@ -99,6 +103,21 @@ Result<std::string> to_oci(const ConvertVerb& verb, const Policy& policy,
   return std::move(written.json);
 }
 
+/// A drop-in for a service's unit.
+Result<std::string> to_systemd(const ConvertVerb& verb, const Policy& policy,
+                               const std::vector<Arch>& asked, const OciContext& context) {
+  std::vector<Diagnostic> notes;
+  UnitWriteOptions options;
+  options.arches = choose_arches(asked, policy, notes);
+  options.machine = arch_info(options.arches.front()).native;
+  options.libseccomp = context.libseccomp;
+  options.approximate_stricter = verb.approximate == "stricter";
+  CALLGATE_TRY(UnitExport written, write_unit(policy, options));
+  report(notes);
+  report(written.diagnostics);
+  return std::move(written.text);
+}
+
 Result<std::string> converted(const ConvertVerb& verb, const ConvertTarget& target) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
   LoadOptions options{.arches = asked};
@@ -109,7 +128,11 @@ Result<std::string> converted(const ConvertVerb& verb, const ConvertTarget& targ
   if (is_oci && source.policy() != nullptr) {
     return to_oci(verb, *source.policy(), asked, options.oci->context);
   }
-  if (is_oci || target.from_policy != nullptr) {
+  const bool is_systemd = verb.to == "systemd";
+  if (is_systemd && source.policy() != nullptr) {
+    return to_systemd(verb, *source.policy(), asked, options.oci->context);
+  }
+  if (is_oci || is_systemd || target.from_policy != nullptr) {
     if (const Policy* policy = source.policy()) return target.from_policy(*policy);
     return fail(
         fmt::format("{} is raw BPF: lifting a program to a policy is not supported", verb.source),
@@ -134,7 +157,7 @@ void add_convert_verb(CLI::App& app, Action& chosen) {
   for (const ConvertTarget& target : targets) names.emplace_back(target.name);
   command->footer(examples);
   command->add_option("SRC", verb->source, "policy or program, - for standard input")->required();
-  command->add_option("--to", verb->to, "text, raw, asm, header, json or oci")
+  command->add_option("--to", verb->to, "text, raw, asm, header, json, oci or systemd")
       ->required()
       ->check(CLI::IsMember(names));
   command->add_option("-o,--output", verb->output, "where to write; - is standard output");
@@ -142,8 +165,9 @@ void add_convert_verb(CLI::App& app, Action& chosen) {
   command->add_option("--runtime", verb->runtime,
                       "for --to oci, who will read it: runc, crun, containerd; runc@1.1.15");
   command
-      ->add_option("--approximate", verb->approximate,
-                   "for --to oci: stricter refuses what cannot be expressed, and says so")
+      ->add_option(
+          "--approximate", verb->approximate,
+          "for --to oci and systemd: stricter refuses what cannot be expressed, and says so")
       ->check(CLI::IsMember({"stricter"}));
   add_oci_options(*command, verb->oci);
 }

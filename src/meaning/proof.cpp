@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "meaning/chain.h"
+#include "meaning/stack_side.h"
 
 namespace callgate {
 namespace {
@@ -104,6 +105,16 @@ Answer equal(const Policy& left, const Policy& right, std::span<const Arch> arch
     return compare_remainders(left_side.list(meeting.left), right_side.list(meeting.right),
                               conditions, layer, comparison, meeting);
   });
+  return comparison.run();
+}
+
+Answer equal(std::span<const Program> stack, const Policy& policy, std::span<const Arch> arches,
+             const ProofBudget& budget) {
+  FirstLayer layer(first_layer_limit(budget));
+  ConditionTable conditions;
+  StackSide left(stack, layer);
+  PolicySide right(policy, arches, conditions, layer);
+  Comparison comparison(layer, left, right, Violation::differing, budget);
   return comparison.run();
 }
 

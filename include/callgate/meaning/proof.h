@@ -60,6 +60,12 @@ using Answer = std::variant<Equal, Differs, Undecided>;
 [[nodiscard]] Answer equal(const Policy& left, const Policy& right, std::span<const Arch> arches,
                            const ProofBudget& budget = {});
 
+/// Do the filters of one thread, the oldest first, together decide every call as the policy does?
+/// The strictest answer counts; of equally strict ones that of the youngest filter. `check` must
+/// have found no error. Filters of one target only.
+[[nodiscard]] Answer equal(std::span<const Program> stack, const Policy& policy,
+                           std::span<const Arch> arches, const ProofBudget& budget = {});
+
 /// Is `left` nowhere looser than `right` in the kernel's order of actions? Equal means yes; Differs
 /// gives a call for which left ranks above right.
 [[nodiscard]] Answer stricter(const Program& left, const Program& right,

@@ -1,0 +1,49 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "callgate/abi/groups.h"
+#include "formats/systemd_filters.h"
+
+namespace callgate {
+
+bool looks_like_unit(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r";
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    const std::size_t first = line.find_first_not_of(blanks);
+    if (first != std::string_view::npos && line[first] != '#' && line[first] != ';') {
+      return line[first] == '[' && line[line.find_last_not_of(blanks)] == ']';
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return false;
+}
+
+Result<UnitImport> read_unit(std::span<const UnitFile> files, const UnitContext& context) {
+  if (systemd::local_arches(context.arch).empty()) {
+    return fail(
+        fmt::format("what systemd loads on {} is not modelled", arch_info(context.arch).name),
+        "read the unit for x86_64 or aarch64");
+  }
+  if (find_group("systemd/default") == nullptr) {
+    return fail("the groups of systemd are not among callgate's tables");
+  }
+  std::vector<Diagnostic> diagnostics;
+  const systemd::Settings settings = systemd::read_settings(files, context, diagnostics);
+  const systemd::FilterStack stack = systemd::filters_of(settings, context, diagnostics);
+  if (has_errors(diagnostics)) return fail(Error(std::move(diagnostics)));
+  if (stack.filters.empty() && stack.unlisted == allow) {
+    diagnostics.push_back({Severity::warning,
+                           "no setting of this unit restricts a system call",
+                           {.file = files.empty() ? std::string() : files.front().path},
+                           {},
+                           {}});
+  }
+  return UnitImport{systemd::stack_policy(stack, context), std::move(diagnostics)};
+}
+
+}  // namespace callgate

@@ -35,16 +35,24 @@ std::string difference(const Differs& differs, std::span<const Program> stack,
   return out.str() + (std::getenv("UNIT_FILTERS_VERBOSE") ? "\n" + print_policy(policy) : "");
 }
 
-Result<std::string> judge(std::istream& words, Release libseccomp) {
-  pid_t process = 0;
-  words >> process;
+Result<Policy> policy_of(std::istream& words, Release libseccomp) {
   std::vector<UnitFile> files;
   for (std::string path; words >> path;) {
     CALLGATE_TRY(std::string text, read_file(path));
     files.push_back({path, std::move(text)});
   }
-  CALLGATE_TRY(const UnitImport import, read_unit(files, {.libseccomp = libseccomp}));
-  const Policy& policy = import.policy;
+  if (files.size() == 1 && files.front().path.ends_with(".policy")) {
+    CALLGATE_TRY(ParsedPolicy parsed, parse_policy(files.front().text, files.front().path));
+    return std::move(parsed.policy);
+  }
+  CALLGATE_TRY(UnitImport import, read_unit(files, {.libseccomp = libseccomp}));
+  return std::move(import.policy);
+}
+
+Result<std::string> judge(std::istream& words, Release libseccomp) {
+  pid_t process = 0;
+  words >> process;
+  CALLGATE_TRY(const Policy policy, policy_of(words, libseccomp));
   const auto findings = check(policy, policy.arches);
   if (has_errors(findings)) return fail(Error(findings));
   CALLGATE_TRY(const ThreadFilters filters, read_filters(process));

@@ -3,9 +3,11 @@
 #include "callgate/formats/text.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "callgate/base/file.h"
+#include "formats/promise_rules.h"
 #include "formats/text_parser.h"
 
 namespace callgate {
@@ -136,6 +138,7 @@ class PolicyParser {
     if (std::any_of(std::begin(action_names), std::end(action_names),
                     [&](const ActionName& action) { return word.is(action.name); }))
       return parse_rule();
+    if (word.is("promise")) return parse_promise();
     if (begins_statement(word)) return parse_header();
     if (word.kind != Token::Kind::broken) {
       const std::string_view likely =
@@ -335,6 +338,28 @@ class PolicyParser {
     return true;
   }
 
+  /// The rules of promises, at this place. All that were made before count together with them,
+  /// since some rules ask for several promises.
+  bool parse_promise() {
+    const Token& word = tokens_.take();
+    std::set<std::string_view>& promised = promised_in_[section_arches_];
+    const std::size_t known = promised.size();
+    do {
+      const Token& token = tokens_.peek();
+      if (token.kind != Token::Kind::name) return expected("a promise such as stdio");
+      tokens_.take();
+      if (const auto fault = promise_fault(token.text))
+        error(token, fault->message, fault->hint);
+      else
+        promised.insert(find_promise(token.text)->name);
+    } while (tokens_.accept(","));
+    if (promised.size() == known) return true;
+    std::set<std::string_view> all = promised;
+    all.insert(promised_in_[{}].begin(), promised_in_[{}].end());
+    add_promises(all, section_arches_, place_of(word, report_.file()), policy_.rules);
+    return true;
+  }
+
   bool parse_selector(Rule& rule) {
     const Token& token = tokens_.peek();
     Selector selector{.place = place_of(token, report_.file())};
@@ -414,6 +439,7 @@ class PolicyParser {
   Policy policy_;
   const Token* section_ = nullptr;  ///< the word that opened the section
   std::vector<Arch> section_arches_;
+  std::map<std::vector<Arch>, std::set<std::string_view>> promised_in_;  ///< by section
   std::set<std::string_view> headers_;
   std::size_t raw_words_ = 0;
   Place raw_place_;

@@ -50,10 +50,9 @@ class TokenReader {
 };
 
 /// The words that begin a statement.
-inline constexpr std::array<std::string_view, 15> statement_words = {
-    "allow",  "log",          "errno",       "trap",     "trace",
-    "notify", "kill_process", "kill_thread", "policy",   "abi",
-    "arches", "otherwise",    "unknown",     "unlisted", "on"};
+inline constexpr std::array<std::string_view, 16> statement_words = {
+    "allow",  "log", "errno",  "trap",      "trace",   "notify",   "kill_process", "kill_thread",
+    "policy", "abi", "arches", "otherwise", "unknown", "unlisted", "on",           "promise"};
 /// A word at which a statement goes on in the next line, or from the one before.
 [[nodiscard]] bool continues_line(std::string_view word);
 [[nodiscard]] bool begins_statement(const Token& token);

@@ -106,6 +106,7 @@ void Reach::add(const Rule& rule, Findings& findings) {
       if (rule.condition.kind == Condition::Kind::always) insert(decided, range, rule);
     }
   }
+  if (!rule.promise.empty()) return;  // a promise is not to be told from what stands before it
   if (same != nullptr)
     findings.add({Severity::warning,
                   "the same rule stands " + where(policy_, *same) + "; this one decides nothing",

@@ -18,7 +18,7 @@ class SelectorCheck {
     if (rule_.calls.empty())
       report(Finding{Severity::error, "the rule names no call", {}}, rule_.place);
     for (const Selector& selector : rule_.calls) check(selector);
-    if (missing_.empty() || arches_.empty()) return;
+    if (missing_.empty() || arches_.empty() || !rule_.promise.empty()) return;
     const bool all = missing_.size() == rule_.calls.size();
     report(
         Finding{all ? Severity::warning : Severity::note,

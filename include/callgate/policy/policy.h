@@ -131,6 +131,7 @@ struct Rule {
   std::vector<Arch> arches;                   ///< the section it stands in; empty: every ABI
   std::optional<OnUntestable> on_untestable;  ///< of this rule; else the policy's
   Place place;                                ///< where it was written; not part of equality
+  std::string promise;  ///< the promise it is of, or empty; not part of it either
 
   bool operator==(const Rule& other) const {
     return action == other.action && calls == other.calls && condition == other.condition &&

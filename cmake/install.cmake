@@ -73,6 +73,8 @@ if(TARGET callgate_shared)
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endif()
 
+include(${PROJECT_SOURCE_DIR}/cmake/manual.cmake)
+
 # The CMake package.
 set(callgate_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/callgate)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/callgateConfig.cmake.in
@@ -85,18 +87,23 @@ install(FILES ${PROJECT_BINARY_DIR}/package/callgateConfig.cmake
               ${PROJECT_BINARY_DIR}/package/callgateConfigVersion.cmake
   DESTINATION ${callgate_package_dir} COMPONENT dev)
 install(FILES ${PROJECT_SOURCE_DIR}/cmake/callgate_add_policy.cmake
-  DESTINATION ${callgate_package_dir} COMPONENT dev OPTIONAL)
+  DESTINATION ${callgate_package_dir} COMPONENT dev)
 
-# pkg-config: the line that links the static libraries. The prefix is told by where the file lies.
-function(callgate_pkg_config name description requires)
+# pkg-config. callgate_link_line(OUT FOLDER...): what links the static libraries of these folders.
+function(callgate_link_line out)
   callgate_closure(closure ${ARGN})
-  set(libraries)
+  set(line)
   foreach(folder IN LISTS closure)
     get_target_property(type callgate_${folder} TYPE)
     if(type STREQUAL "STATIC_LIBRARY")
-      string(APPEND libraries " -lcallgate_${folder}")
+      string(APPEND line " -lcallgate_${folder}")
     endif()
   endforeach()
+  set(${out} "${line}" PARENT_SCOPE)
+endfunction()
+
+# The prefix is told by where the file lies.
+function(callgate_pkg_config name description requires libraries)
   file(RELATIVE_PATH up ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
   string(REGEX REPLACE "/$" "" up ${up})
   configure_file(${PROJECT_SOURCE_DIR}/cmake/callgate.pc.in
@@ -104,6 +111,13 @@ function(callgate_pkg_config name description requires)
   install(FILES ${PROJECT_BINARY_DIR}/package/${name}.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 endfunction()
-callgate_pkg_config(callgate "write, prove and install seccomp policies (C++20)" fmt
-                    ${callgate_author_folders})
-callgate_pkg_config(callgate-runtime "install compiled seccomp policies (C++20)" "" runtime)
+
+callgate_link_line(line ${callgate_author_folders})
+callgate_pkg_config(callgate "write, prove and install seccomp policies (C++20)" fmt "${line}")
+callgate_link_line(line runtime)
+callgate_pkg_config(callgate-runtime "install compiled seccomp policies (C++20)" "" "${line}")
+callgate_link_line(line embedded)
+callgate_pkg_config(callgate-embedded "install seccomp policies that are built in (C99)" "" "${line}")
+if(TARGET callgate_shared)
+  callgate_pkg_config(callgate-c "write, prove and install seccomp policies (C)" "" " -lcallgate")
+endif()

@@ -6,12 +6,15 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/verb.h"
+#include "cli/help.h"
 
 namespace {
 
-constexpr const char* description =
-    "callgate: write, prove, run and explain seccomp policies.\n"
+constexpr const char* description = "write, prove, run and explain seccomp policies";
+constexpr const char* footer =
+    "`callgate VERB --help` starts with examples. Where a file goes, - is standard output; where "
+    "one\n"
+    "is read, standard input.\n"
     "Exit codes: 0 yes, 1 no (a difference, a denial, a finding), 2 misuse or bad input.";
 
 /// A first word that is no verb, with the likely one.
@@ -31,6 +34,8 @@ std::optional<callgate::Error> unknown_verb(const CLI::App& app, int argc, char*
 
 int run(int argc, char** argv) {
   CLI::App app{description, "callgate"};
+  app.formatter(std::make_shared<callgate::cli::ExamplesFirst>());
+  app.footer(footer);
   app.require_subcommand(1);
   app.set_version_flag("--version", "callgate " CALLGATE_VERSION);
   callgate::cli::Action chosen;

@@ -17,6 +17,7 @@ namespace callgate::cli {
 namespace {
 
 constexpr const char* examples =
+    "callgate run --profile FILE|NAME [OPTIONS] -- COMMAND [ARGUMENTS]\n"
     "Examples:\n"
     "  callgate run --profile offline.policy -- curl https://example.org/\n"
     "  callgate run --profile docker-default -- nginx -g 'daemon off;'\n"
@@ -44,16 +45,6 @@ constexpr const char* examples =
     "               get more than it had, and not the policy's own errno either\n"
     "Exit codes: the program's own, 128 + signal if it was killed; 125 callgate failed or misuse,\n"
     "126 not executable, 127 not found. A denial never alters them.";
-
-/// Help that begins with the examples.
-class ExamplesFirst : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return std::string(
-               "Usage: callgate run --profile FILE|NAME [OPTIONS] -- COMMAND [ARGUMENTS]\n\n") +
-           examples + "\n";
-  }
-};
 
 struct RunVerb {
   std::string profile;
@@ -167,7 +158,7 @@ void add_run_verb(CLI::App& app, Action& chosen) {
       app, chosen, "run", "run a program under a policy and explain its denials", run_run);
   verb->command = command;
   take_words(*command, "COMMAND", "the program to run and its arguments");
-  command->formatter(std::make_shared<ExamplesFirst>());
+  command->footer(examples);
   command
       ->add_option("--profile", verb->profile,
                    "policy file, compiled program, or a built-in profile (docker-default, none)")

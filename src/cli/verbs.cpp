@@ -18,6 +18,9 @@ const std::vector<AddVerb> all_verbs = {
     add_dump_verb,
     add_syscalls_verb,
     add_doctor_verb,
+    add_completion_verb,
+    add_complete_verb,
+    add_man_verb,
 };
 // clang-format on
 

@@ -16,4 +16,7 @@ void add_convert_verb(CLI::App& app, Action& chosen);
 
 void add_dump_verb(CLI::App& app, Action& chosen);
 void add_doctor_verb(CLI::App& app, Action& chosen);
+void add_completion_verb(CLI::App& app, Action& chosen);
+void add_complete_verb(CLI::App& app, Action& chosen);
+void add_man_verb(CLI::App& app, Action& chosen);
 }  // namespace callgate::cli

@@ -2,19 +2,20 @@
 //
 //   int main() {
 //     load_config();
-//     callgate::confine(worker_policy()).or_die();  // everything after runs confined
+//     callgate::confine("stdio inet dns").or_die();  // everything after runs confined
 //     serve();
 //   }
 //
 // The policy is compiled and proved in the process, then put into force on all of its threads. It
-// can only be narrowed afterwards, by another confine() that the first one's policy must let
-// through: seccomp(2) with SECCOMP_SET_MODE_FILTER and prctl(2) with PR_SET_NO_NEW_PRIVS. No
+// can only be narrowed afterwards, by another confine(): what both let through is let through. The
+// second needs seccomp(2) and prctl(PR_SET_NO_NEW_PRIVS), which the promise stdio holds. No
 // environment variable has a say in any of this.
 #pragma once
 
 #include <optional>
 
 #include "callgate/base/result.h"
+#include "callgate/confine/promise_list.h"
 #include "callgate/policy/policy.h"
 
 namespace callgate {
@@ -29,6 +30,13 @@ struct ConfineOptions {
   bool no_new_privs = true;
   /// Instead of Policy::otherwise.
   std::optional<Action> otherwise;
+  /// Report each denial from inside the process: call, arguments, rule, and a stack of modules and
+  /// offsets. Then the policy's action is carried out. Meant for development, not for production:
+  /// denials become SIGSYS for a handler of the library's, with what that entails (docs/api.md).
+  /// The handler uses write(2) to `debug_fd` and rt_sigreturn(2); under a policy that refuses them
+  /// this is an error, since nothing is let through for its sake. x86-64 and aarch64 only.
+  bool debug = false;
+  int debug_fd = 2;
 };
 
 /// Whether the process is confined, and if it is not, why. On failure nothing has changed but
@@ -56,5 +64,7 @@ class [[nodiscard]] Confined {
 /// kernel that refuses the filter; a thread that has filters of its own and cannot follow (the
 /// error names it, and no thread is confined). Thread-safe; not async-signal-safe.
 Confined confine(const Policy& policy, const ConfineOptions& options = {});
+/// The same for promised_policy(): what is not promised fails with EPERM (or options.otherwise).
+Confined confine(PromiseList promises, const ConfineOptions& options = {});
 
 }  // namespace callgate

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 #include "callgate/abi/syscalls.h"
 #include "callgate/bpf/emulate.h"
 #include "supervise/injector.h"
+#include "supervise/layer.h"
 #include "supervise/memory.h"
 #include "supervise/tracee.h"
 
@@ -68,6 +70,7 @@ class Closing {
       : program_(program), plan_(plan), injector_(injector) {}
 
   Result<Closed> close() {
+    if (plan_.confinement.strict) return enter_strict();
     const bool wants = plan_.report == ReportLevel::full && plan_.supervised != program();
     if (wants) {
       CALLGATE_TRY(const bool done, with_listener());
@@ -87,6 +90,24 @@ class Closing {
 
  private:
   [[nodiscard]] const Program& program() const { return plan_.confinement.program; }
+
+  /// Strict mode is the calling thread's alone: there is no TSYNC for it.
+  Result<Closed> enter_strict() {
+    if (status_field(program_, "Threads") != 1) {
+      return fail("a library of the program started threads, which strict mode would not confine",
+                  "use --strict=filter");
+    }
+    CALLGATE_TRY(const long result,
+                 injector_.call(InjectedCall::prctl, {PR_SET_SECCOMP, SECCOMP_MODE_STRICT}));
+    if (result == -EINVAL) {
+      return fail("the kernel refuses strict mode (EINVAL): a filter is in force already",
+                  "use --strict=filter");
+    }
+    if (result != 0) {
+      return fail(system_error("entering strict mode", static_cast<int>(-result)));
+    }
+    return std::move(closed_);
+  }
 
   static Result<void> check(long result) {
     if (result == 0) return {};
@@ -192,14 +213,42 @@ Closed give_up(pid_t program, const ClosingPlan& plan, const Error& error, Injec
   return ended();
 }
 
+/// Whether the policy lets exit_group through.
+bool may_exit_group(const Program& program, Arch arch) {
+  const Syscall* call = find_syscall(arch, "exit_group");
+  if (call == nullptr) return false;
+  const auto action = action_of(emulate(program, {call->number, arch_info(arch).audit, 0, {}}));
+  return action && permits(action->kind);
+}
+
+/// Uses the layer at the entry point. False if the program ended meanwhile.
+Result<bool> use_layer(pid_t program, const ClosingPlan& plan, std::string& missing) {
+  if (plan.layer < 0) return true;
+  CALLGATE_TRY(
+      const bool lives,
+      call_layer(program, may_exit_group(plan.confinement.program, Arch::x86_64), missing));
+  if (!lives) return false;
+  CALLGATE_TRY(Injector injector, Injector::at_stop(program));
+  CALLGATE_TRY(const long closed,
+               injector.call(InjectedCall::close, {static_cast<std::uint64_t>(plan.layer)}));
+  (void)closed;  // a constructor may have closed it
+  return true;
+}
+
 Closed close_here(pid_t program, const ClosingPlan& plan) {
+  std::string no_layer;
+  const auto lives = use_layer(program, plan, no_layer);
+  if (!lives) return give_up(program, plan, lives.error(), nullptr);
+  if (!*lives) return ended();
   // Helpers are attached as they are made.
   ::ptrace(PTRACE_SETOPTIONS, program, nullptr,
-           as_pointer(closing_options() | PTRACE_O_TRACECLONE));
+           as_pointer(closing_options() | PTRACE_O_TRACECLONE |
+                      (plan.loading != nullptr ? PTRACE_O_TRACESECCOMP : 0)));
   auto injector = Injector::at_stop(program);
   if (!injector) return give_up(program, plan, injector.error(), nullptr);
   auto closed = Closing(program, plan, *injector).close();
   if (!closed) return give_up(program, plan, closed.error(), &*injector);
+  closed->no_layer = std::move(no_layer);
   return *std::move(closed);
 }
 
@@ -224,8 +273,25 @@ bool leave_execve(pid_t program) {
          Stop::trap;
 }
 
+/// Lets the program run from the return of execve to its entry point under a filter of its own.
+Result<bool> load_confined(pid_t program, const Program& loading) {
+  {
+    CALLGATE_TRY(Injector injector, Injector::at_stop(program));
+    CALLGATE_TRY(const long result, injector.set_filter(0, loading.bytes()));
+    if (result != 0) {
+      return fail(system_error("installing the loader's filter", static_cast<int>(-result)));
+    }
+  }
+  CALLGATE_TRY(const bool lives, run_to_entry(program));
+  if (lives && status_field(program, "Threads") != 1) {
+    return fail("a library of the program started threads before its entry point");
+  }
+  return lives;
+}
+
 /// Waits until the program stands where it is to be closed; false if it ended before.
-Result<bool> reach(pid_t program, ClosePoint at) {
+Result<bool> reach(pid_t program, const ClosingPlan& plan) {
+  const ClosePoint at = plan.at;
   const bool is_exec = at == ClosePoint::exec;
   const WaitedStop stop = run_until(program, [&](const WaitedStop& candidate) {
     return candidate.stop == Stop::executed || (is_exec && candidate.signal == SIGSTOP);
@@ -234,7 +300,8 @@ Result<bool> reach(pid_t program, ClosePoint at) {
   if (is_exec && stop.stop == Stop::executed) return fail("it was started before it was closed");
   if (is_exec) return true;
   if (!leave_execve(program)) return false;
-  return at == ClosePoint::loader ? Result<bool>(true) : run_to_entry(program);
+  if (at == ClosePoint::loader) return true;
+  return plan.loading != nullptr ? load_confined(program, *plan.loading) : run_to_entry(program);
 }
 
 }  // namespace
@@ -242,7 +309,7 @@ Result<bool> reach(pid_t program, ClosePoint at) {
 unsigned long closing_options() noexcept { return PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC; }
 
 Closed close_program(pid_t program, const ClosingPlan& plan) {
-  const auto reached = reach(program, plan.at);
+  const auto reached = reach(program, plan);
   if (!reached) return give_up(program, plan, reached.error(), nullptr);
   return *reached ? close_here(program, plan) : ended();
 }

@@ -15,6 +15,7 @@ struct Closed {
   Listener listener;           ///< where denials with an errno are notified
   bool wait_killable = false;  ///< callers of the listener wait undisturbed by signals (5.19)
   std::string degraded;        ///< why there is no listener although one was wanted
+  std::string no_layer;        ///< why the program runs without the layer that it was given
 };
 
 /// What is needed to close. `errors` is a descriptor: the program is told why before it exits.
@@ -26,6 +27,10 @@ struct ClosingPlan {
   bool log_only = false;
   bool adopts = false;  ///< orphans of the program become its children (it is init, or a subreaper)
   int errors = -1;
+  int layer = -1;  ///< the program's descriptor of the layer that it was started with
+  /// With ClosePoint::entry: the filter from the return of execve to the entry point, where the
+  /// program must then have one thread. It has to leave seccomp(2) to the tracer (TRACE).
+  const Program* loading = nullptr;
 };
 
 /// Options under which `program` must be seized first: it dies with us until it is closed.

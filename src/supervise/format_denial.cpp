@@ -14,19 +14,12 @@ using supervise::escape;
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 std::string outcome(const Denial& denial) {
+  if (denial.strict) return "SIGKILL";
   if (denial.action.kind == ActionKind::errno_) {
     const std::string_view name = errno_name(denial.action.data);
     return name.empty() ? fmt::format("errno {}", denial.action.data) : std::string(name);
   }
   return to_string(denial.action);
-}
-
-std::string frame_text(std::size_t number, const StackFrame& frame) {
-  if (frame.object.empty()) return fmt::format("#{:<2} 0x{:x} (no object)", number, frame.address);
-  const std::string place =
-      frame.file.empty() ? "" : fmt::format("  {}:{}", escape(frame.file), frame.line);
-  return fmt::format("#{:<2} {} {}+0x{:x}{}", number, escape(frame.object), escape(frame.function),
-                     frame.offset, place);
 }
 
 /// `first` before the first line, as many blanks before the others.
@@ -99,7 +92,16 @@ std::string format_call(const Denial& denial) {
   return fmt::format("{}({}) = {}", denial.call, arguments, outcome(denial));
 }
 
+std::string format_frame(const StackFrame& frame) {
+  if (frame.object.empty()) return fmt::format("0x{:x} (no object)", frame.address);
+  const std::string place =
+      frame.file.empty() ? "" : fmt::format("  {}:{}", escape(frame.file), frame.line);
+  return fmt::format("{} {}+0x{:x}{}", escape(frame.object), escape(frame.function), frame.offset,
+                     place);
+}
+
 std::string format_rule(const Denial& denial) {
+  if (denial.strict) return "strict mode";
   if (denial.verdict.source != Verdict::Source::rule) return source_text(denial.verdict.source);
   if (denial.place.file.empty() && denial.place.line == 0) {
     return denial.verdict.rule ? fmt::format("rule {}", *denial.verdict.rule + 1)
@@ -121,7 +123,7 @@ std::string format_denial(const Denial& denial) {
   add_rows(out, "rule", {format_rule(denial)});
   std::vector<std::string> rows;
   for (std::size_t index = 0; index < denial.stack.size(); ++index) {
-    rows.push_back(frame_text(index, denial.stack[index]));
+    rows.push_back(fmt::format("#{:<2} {}", index, format_frame(denial.stack[index])));
   }
   if (!denial.stack_note.empty()) rows.push_back(denial.stack_note);
   add_rows(out, "stack", rows);
@@ -143,7 +145,7 @@ std::string format_denial_json(const Denial& denial) {
   writer.Key("thread");
   writer.Int(denial.thread);
   put(writer, "command", denial.command);
-  put(writer, "source", source_text(denial.verdict.source));
+  put(writer, "source", denial.strict ? "strict mode" : source_text(denial.verdict.source));
   if (denial.place.line != 0) {
     put(writer, "rule_file", denial.place.file);
     writer.Key("rule_line");

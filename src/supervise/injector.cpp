@@ -40,9 +40,10 @@ struct Numbers {
   std::uint64_t i386;
 };
 constexpr std::array numbers = {
-    Numbers{InjectedCall::close, 3, 6},    Numbers{InjectedCall::clone, 56, 120},
-    Numbers{InjectedCall::exit, 60, 1},    Numbers{InjectedCall::exit_group, 231, 252},
-    Numbers{InjectedCall::wait4, 61, 114}, Numbers{InjectedCall::seccomp, 317, 354},
+    Numbers{InjectedCall::close, 3, 6},     Numbers{InjectedCall::clone, 56, 120},
+    Numbers{InjectedCall::exit, 60, 1},     Numbers{InjectedCall::exit_group, 231, 252},
+    Numbers{InjectedCall::wait4, 61, 114},  Numbers{InjectedCall::seccomp, 317, 354},
+    Numbers{InjectedCall::prctl, 157, 172},
 };
 
 std::uint64_t number_of(InjectedCall call, bool is_32bit) {
@@ -233,10 +234,10 @@ Result<std::uint64_t> entry_point(pid_t process, bool is_32bit) {
   return fail(path + " gives no entry point");
 }
 
-Result<bool> run_to_entry(pid_t thread) {
-  CALLGATE_TRY(user_regs_struct registers, registers_of(thread));
-  CALLGATE_TRY(const std::uint64_t entry, entry_point(thread, registers.cs == code_segment_32));
-  if (registers.rip == entry) return true;
+namespace {
+
+/// Lets a thread run until it comes to `entry` and stops it there; false if it ended before.
+Result<bool> run_to(pid_t thread, std::uint64_t entry) {
   CALLGATE_TRY(const std::uint64_t code, peek(thread, entry));
   CALLGATE_CHECK(poke(thread, entry, (code & ~0xffULL) | 0xcc));
   ::ptrace(PTRACE_CONT, thread, nullptr, nullptr);
@@ -249,10 +250,39 @@ Result<bool> run_to_entry(pid_t thread) {
     resume(stop);
   }
   CALLGATE_CHECK(poke(thread, entry, code));
-  CALLGATE_TRY(registers, registers_of(thread));
+  CALLGATE_TRY(user_regs_struct registers, registers_of(thread));
   registers.rip = entry;
   CALLGATE_CHECK(set_registers(thread, registers));
   return true;
+}
+
+}  // namespace
+
+Result<bool> run_to_entry(pid_t thread) {
+  CALLGATE_TRY(const user_regs_struct registers, registers_of(thread));
+  CALLGATE_TRY(const std::uint64_t entry, entry_point(thread, registers.cs == code_segment_32));
+  return registers.rip == entry ? Result<bool>(true) : run_to(thread, entry);
+}
+
+Result<std::optional<int>> call_function(pid_t thread, std::uint64_t function,
+                                         std::uint64_t argument) {
+  CALLGATE_TRY(const user_regs_struct saved, registers_of(thread));
+  user_regs_struct registers = saved;
+  registers.rip = function;
+  registers.rdi = argument;
+  registers.orig_rax = ~0ULL;  // no call to restart
+  // As after a call instruction: a return address below a multiple of 16.
+  registers.rsp = ((saved.rsp - stack_gap) & ~std::uint64_t{15}) - sizeof saved.rip;
+  const std::string_view back(reinterpret_cast<const char*>(&saved.rip), sizeof saved.rip);
+  if (!write_memory(thread, registers.rsp, back)) {
+    return fail(system_error("writing below the program's stack", errno));
+  }
+  CALLGATE_CHECK(set_registers(thread, registers));
+  CALLGATE_TRY(const bool came_back, run_to(thread, saved.rip));
+  if (!came_back) return std::optional<int>();
+  CALLGATE_TRY(registers, registers_of(thread));
+  CALLGATE_CHECK(set_registers(thread, saved));
+  return std::optional<int>(static_cast<int>(registers.rax));
 }
 
 #else
@@ -279,6 +309,9 @@ void Injector::end_helper(pid_t) {}
 Result<pid_t> Injector::clone_in(pid_t) { return fail(unsupported); }
 Result<long> Injector::set_filter(unsigned long, std::string_view) { return fail(unsupported); }
 Result<bool> run_to_entry(pid_t) { return fail(unsupported); }
+Result<std::optional<int>> call_function(pid_t, std::uint64_t, std::uint64_t) {
+  return fail(unsupported);
+}
 Result<std::uint64_t> entry_point(pid_t, bool) { return fail(unsupported); }
 
 #endif

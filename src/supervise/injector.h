@@ -7,6 +7,7 @@
 #include <array>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace callgate::supervise {
 [[nodiscard]] bool can_inject() noexcept;
 
 /// Calls that are injected, by their number on the program's ABI.
-enum class InjectedCall { close, clone, exit, exit_group, wait4, seccomp };
+enum class InjectedCall { close, clone, exit, exit_group, wait4, seccomp, prctl };
 
 /// A thread that is stopped, its registers saved and the code at its instruction pointer replaced
 /// by "system call, breakpoint". `restore` (or the destructor) undoes both. Signals that arrive in
@@ -65,6 +66,12 @@ class Injector {
 /// Lets a thread that is stopped at PTRACE_EVENT_EXEC run on to its entry point (AT_ENTRY) and
 /// stops it there, before the first instruction. Nothing if the program ended before it got there.
 [[nodiscard]] Result<bool> run_to_entry(pid_t thread);
+
+/// Lets a thread that stands at its entry point call the C function at `function`, on its own
+/// stack, and come back there; the function's result. Nothing if the program ended meanwhile.
+/// Signals are delivered as they come.
+[[nodiscard]] Result<std::optional<int>> call_function(pid_t thread, std::uint64_t function,
+                                                       std::uint64_t argument);
 
 /// The entry point that the kernel gave the program (AT_ENTRY of /proc/PID/auxv).
 [[nodiscard]] Result<std::uint64_t> entry_point(pid_t process, bool is_32bit);

@@ -21,6 +21,7 @@
 #include "callgate/runtime/install.h"
 #include "supervise/closing.h"
 #include "supervise/injector.h"
+#include "supervise/layer.h"
 #include "supervise/memory.h"
 #include "supervise/supervisor.h"
 
@@ -85,6 +86,7 @@ struct Start {
   Program supervised;
   std::string path;
   bool adopts = false;
+  UniqueFd layer;  ///< open in the program, if it is started with one
 };
 
 // ---- the supervisor's process
@@ -179,7 +181,7 @@ void supervise_program(const Start& start, UniqueFd channel, UniqueFd errors, pi
   const RunOptions& options = start.options;
   Closed closed = supervise::close_program(
       program, {start.confinement, start.supervised, options.at, options.report, options.log_only,
-                start.adopts, errors.get()});
+                start.adopts, errors.get(), start.layer.get()});
   if (closed.ended) return;
   const bool is_full = options.report == ReportLevel::full;
   const bool has_kills = !options.log_only && can_kill(start.confinement);
@@ -187,6 +189,7 @@ void supervise_program(const Start& start, UniqueFd channel, UniqueFd errors, pi
   if (is_full && !closed.degraded.empty()) {
     options.sink->message("denials with an errno are not reported: " + closed.degraded);
   }
+  if (is_full && !closed.no_layer.empty()) options.sink->message(closed.no_layer);
   let_go(program, traces_tree);
   errors.reset();
   if (!closed.listener.open() && !traces_tree) return;
@@ -296,6 +299,12 @@ RunFailure run(const Confinement& confinement, RunOptions options,
   if (options.log_only && options.report == ReportLevel::none) {
     return failure(Error("--log-only with --report=none would neither refuse nor report"));
   }
+  if (options.at != ClosePoint::entry && (confinement.strict || !options.layer.empty())) {
+    return failure(Error("strict mode and a layer begin at the program's entry point"));
+  }
+  if (confinement.strict && options.log_only) {
+    return failure(Error("strict mode lets no denied call through: --log-only cannot be"));
+  }
   if (options.report == ReportLevel::full && options.sink == nullptr) {
     return failure(Error("full reports need a sink"));
   }
@@ -303,8 +312,13 @@ RunFailure run(const Confinement& confinement, RunOptions options,
   if (found.exit_code != 0) return not_found(command.front(), found.exit_code);
   auto supervised = supervised_program(confinement.program, options.report, options.log_only);
   if (!supervised) return failure(supervised.error());
-  const Start start{confinement, options, *std::move(supervised), found.path, adopts_orphans()};
+  Start start{confinement, options, *std::move(supervised), found.path, adopts_orphans(), {}};
   if (auto checked = check_start(start); !checked) return failure(checked.error());
+  if (!options.layer.empty() && supervise::takes_layer(found.path)) {
+    auto layer = supervise::preload_layer(options.layer);
+    if (!layer) return failure(layer.error());
+    start.layer = *std::move(layer);
+  }
   if (options.report != ReportLevel::full && options.at == ClosePoint::exec) {
     return close_alone(start, command);
   }

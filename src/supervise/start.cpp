@@ -18,6 +18,7 @@
 #include "callgate/base/unique_fd.h"
 #include "callgate/bpf/emulate.h"
 #include "callgate/supervise/run.h"
+#include "supervise/layer.h"
 
 namespace callgate {
 namespace {
@@ -59,21 +60,29 @@ constexpr std::array loader_calls = {
 struct FileKind {
   Arch arch = native_arch();
   bool has_loader = true;
+  std::string loader;  ///< its path, where the file's first 4096 bytes hold it
 };
 
 template <class Header, class Segment>
-bool names_loader(std::string_view bytes) {
+FileKind elf_kind(std::string_view bytes, Arch arch) {
+  FileKind kind{arch, false, {}};
   Header header;
-  if (bytes.size() < sizeof header) return false;
+  if (bytes.size() < sizeof header) return kind;
   std::memcpy(&header, bytes.data(), sizeof header);
   for (std::size_t index = 0; index < header.e_phnum; ++index) {
     const std::size_t at = header.e_phoff + index * sizeof(Segment);
     Segment segment;
-    if (at > bytes.size() || bytes.size() - at < sizeof segment) return false;
+    if (at > bytes.size() || bytes.size() - at < sizeof segment) return kind;
     std::memcpy(&segment, bytes.data() + at, sizeof segment);
-    if (segment.p_type == PT_INTERP) return true;
+    if (segment.p_type != PT_INTERP) continue;
+    kind.has_loader = true;
+    if (segment.p_offset < bytes.size()) {
+      const std::string_view name = bytes.substr(segment.p_offset, segment.p_filesz);
+      kind.loader = name.substr(0, name.find('\0'));
+    }
+    return kind;
   }
-  return false;
+  return kind;
 }
 
 FileKind kind_of(const std::string& path, std::size_t depth = 0) {
@@ -89,9 +98,9 @@ FileKind kind_of(const std::string& path, std::size_t depth = 0) {
   if (!bytes.starts_with(ELFMAG) || bytes.size() < EI_NIDENT) return {};
   if (bytes[EI_CLASS] == ELFCLASS32) {
     const Arch narrow = native_arch() == Arch::aarch64 ? Arch::arm : Arch::i386;
-    return {narrow, names_loader<Elf32_Ehdr, Elf32_Phdr>(bytes)};
+    return elf_kind<Elf32_Ehdr, Elf32_Phdr>(bytes, narrow);
   }
-  return {native_arch(), names_loader<Elf64_Ehdr, Elf64_Phdr>(bytes)};
+  return elf_kind<Elf64_Ehdr, Elf64_Phdr>(bytes, native_arch());
 }
 
 /// The action for one form of a call; none if the ABI has no such call.
@@ -151,6 +160,12 @@ FoundProgram find_program(const std::string& name) {
     at = end + 1;
   }
   return found;
+}
+
+bool supervise::takes_layer(const std::string& path) {
+  const FileKind kind = kind_of(path);
+  const std::string name = kind.loader.substr(kind.loader.rfind('/') + 1);
+  return kind.arch == Arch::x86_64 && name == "ld-linux-x86-64.so.2";
 }
 
 std::vector<std::string> missing_calls(const Program& program, ClosePoint at,

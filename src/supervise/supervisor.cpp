@@ -114,6 +114,7 @@ void Supervisor::on_stop(const WaitedStop& stop) {
     return;
   }
   if (stop.stop == Stop::signal && stop.signal == SIGSYS) on_trap(stop);
+  if (stop.stop == Stop::signal && stop.signal == SIGSEGV && s_.confinement.strict) on_fault(stop);
   if (stop.stop == Stop::exiting) on_exit(stop);
   resume(stop);
 }
@@ -122,10 +123,22 @@ void Supervisor::on_trap(const WaitedStop& stop) {
   if (const auto data = trapped_call(stop.thread)) report_stopped(*data, stop.thread);
 }
 
+void Supervisor::on_fault(const WaitedStop& stop) {
+  if (!reads_time_stamp(stop.thread)) return;
+  Denial place;
+  place.process = place.thread = stop.thread;
+  add_stack(place);
+  std::string where;
+  if (!place.stack.empty()) where = " in " + format_frame(place.stack.front());
+  s_.sink.message("SIGSEGV: the time stamp counter was read (rdtsc), which strict mode forbids" +
+                  where);
+}
+
 void Supervisor::on_exit(const WaitedStop& stop) {
-  // KILL_PROCESS and KILL_THREAD both end the thread as SIGSYS does; so does kill(2) with SIGSYS,
-  // and the other threads of the process. The program itself says which of them was denied.
-  if ((event_message(stop.thread) & 0x7f) != SIGSYS) return;
+  // KILL_PROCESS and KILL_THREAD both end the thread as SIGSYS does, strict mode as SIGKILL; so
+  // does kill(2), and the other threads of the process. The program itself says which was denied.
+  const unsigned long signal = s_.confinement.strict ? SIGKILL : SIGSYS;
+  if ((event_message(stop.thread) & 0x7f) != signal) return;
   const auto data = stopped_call(stop.thread);
   if (!data) return;
   const auto action = action_of(emulate(s_.confinement.program, *data));
@@ -137,7 +150,7 @@ void Supervisor::on_exit(const WaitedStop& stop) {
 void Supervisor::report_stopped(const SeccompData& data, pid_t thread) {
   DenialCount* counted = count(data, thread);
   if (counted == nullptr) return;
-  add_stack(counted->first);
+  if (s_.stacks) add_stack(counted->first);
   s_.sink.denial(counted->first);
 }
 
@@ -168,6 +181,11 @@ void Supervisor::on_notification(const Notification& notification) {
     return;
   }
   Denial& denial = counted->first;
+  if (!s_.stacks) {
+    s_.sink.denial(denial);
+    s_.listener.reply(notification.id, reply);
+    return;
+  }
   if (!s_.listener.waits(notification.id)) {
     denial.stack_note = "no stack: the call was interrupted before it was answered";
     s_.sink.denial(denial);
@@ -222,6 +240,8 @@ Denial Supervisor::describe(const SeccompData& data, pid_t thread, const Verdict
   denial.call = call != nullptr ? std::string(call->name) : fmt::format("call {}", data.nr);
   denial.action = action_of(emulate(s_.confinement.program, data)).value_or(kill_process);
   denial.let_through = s_.log_only;
+  denial.strict = s_.confinement.strict;
+  if (denial.strict) denial.action = kill_thread;
   denial.arguments = decode_arguments(data, thread);
   denial.thread = thread;
   denial.process = static_cast<pid_t>(status_field(thread, "Tgid"));

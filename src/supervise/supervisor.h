@@ -22,6 +22,7 @@ struct Supervision {
   bool wait_killable = false;
   bool log_only = false;
   bool traces_tree = false;  ///< every task is traced, to see KILL and TRAP
+  bool stacks = true;        ///< unwinding reads the program's file, which may not be trusted
 };
 
 /// Options for tracing a whole tree without a stop at any system call.
@@ -39,6 +40,7 @@ class Supervisor {
   bool serve_stops();
   void on_stop(const WaitedStop& stop);
   void on_trap(const WaitedStop& stop);
+  void on_fault(const WaitedStop& stop);
   void on_exit(const WaitedStop& stop);
   void report_stopped(const SeccompData& data, pid_t thread);
   void on_notification(const Notification& notification);

@@ -150,6 +150,19 @@ std::optional<SeccompData> trapped_call(pid_t thread) noexcept {
 #endif
 }
 
+bool reads_time_stamp(pid_t thread) noexcept {
+#if defined(__x86_64__)
+  user_regs_struct registers{};
+  if (::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) < 0) return false;
+  errno = 0;
+  const long code = ::ptrace(PTRACE_PEEKTEXT, thread, as_pointer(registers.rip), nullptr);
+  return errno == 0 && ((code & 0xffff) == 0x310f || (code & 0xffffff) == 0xf9010f);
+#else
+  (void)thread;
+  return false;
+#endif
+}
+
 unsigned long event_message(pid_t thread) noexcept {
   unsigned long message = 0;
   if (::ptrace(PTRACE_GETEVENTMSG, thread, nullptr, &message) < 0) return 0;

@@ -49,6 +49,10 @@ void detach(const WaitedStop& stop) noexcept;
 /// The seccomp_data that a SIGSYS stop (SECCOMP_RET_TRAP) belongs to; none for another signal.
 [[nodiscard]] std::optional<SeccompData> trapped_call(pid_t thread) noexcept;
 
+/// True if a thread that is stopped for SIGSEGV stands at rdtsc or rdtscp: the time stamp counter
+/// is closed to it (PR_SET_TSC, or strict mode).
+[[nodiscard]] bool reads_time_stamp(pid_t thread) noexcept;
+
 /// PTRACE_GETEVENTMSG, 0 on failure.
 [[nodiscard]] unsigned long event_message(pid_t thread) noexcept;
 

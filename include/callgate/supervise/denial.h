@@ -35,6 +35,7 @@ struct Denial {
   std::string call;          ///< name, or "call 500" for a number that has none
   Action action;             ///< what the policy does with it
   bool let_through = false;  ///< under log_only: it was reported and allowed all the same
+  bool strict = false;       ///< strict mode decided, by SIGKILL; `action` says kill_thread
   std::vector<DeniedArgument> arguments;
   pid_t process = 0;
   pid_t thread = 0;
@@ -56,6 +57,8 @@ struct DenialCount {
 [[nodiscard]] std::string format_call(const Denial& denial);
 /// "x.policy:12:1" or the default that decided: "otherwise", "unknown number", "ABI not listed".
 [[nodiscard]] std::string format_rule(const Denial& denial);
+/// "/usr/bin/app main+0x18  /src/app.c:77"
+[[nodiscard]] std::string format_frame(const StackFrame& frame);
 /// The whole report, several lines, ending with a newline. Control characters that came from the
 /// program (paths, names) are escaped.
 [[nodiscard]] std::string format_denial(const Denial& denial);

@@ -38,6 +38,9 @@ struct Confinement {
   Program program;
   std::optional<Policy> policy;
   std::vector<Arch> arches;
+  /// SECCOMP_MODE_STRICT is entered, at ClosePoint::entry; `program` is installed nowhere, it says
+  /// which calls strict mode lets through.
+  bool strict = false;
 };
 
 struct RunOptions {
@@ -45,6 +48,12 @@ struct RunOptions {
   ReportLevel report = ReportLevel::full;
   bool log_only = false;             ///< report denials, let the calls through
   std::unique_ptr<DenialSink> sink;  ///< for ReportLevel::full
+  /// The bytes of a shared object, or none. It is preloaded into a dynamic 64-bit program of the
+  /// GNU C library, in front of what LD_PRELOAD names; its entry point is called with 1 where the
+  /// policy lets exit_group through, else 0, before the program's own code, and returns 0 or an
+  /// errno. At ClosePoint::entry only. It is no part of the confinement, which does not depend on
+  /// it.
+  std::string layer;
 };
 
 /// Exit codes of a runner, as env(1) and timeout(1) have them.

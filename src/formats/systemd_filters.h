@@ -48,6 +48,10 @@ struct FilterStack {
 [[nodiscard]] FilterStack filters_of(const Settings& settings, const UnitContext& context,
                                      std::vector<Diagnostic>& diagnostics);
 
+/// True if libseccomp 2.5.4 builds a filter for i386 that does nothing, since i386 has no number
+/// for any of its calls but those of their multiplexer.
+[[nodiscard]] bool is_lost_on_i386(const Filter& filter, const UnitContext& context);
+
 /// One policy that decides every call as the filters do together.
 [[nodiscard]] Policy stack_policy(const FilterStack& stack, const UnitContext& context);
 

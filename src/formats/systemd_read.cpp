@@ -36,6 +36,16 @@ Result<UnitImport> read_unit(std::span<const UnitFile> files, const UnitContext&
   const systemd::Settings settings = systemd::read_settings(files, context, diagnostics);
   const systemd::FilterStack stack = systemd::filters_of(settings, context, diagnostics);
   if (has_errors(diagnostics)) return fail(Error(std::move(diagnostics)));
+  for (const systemd::Filter& filter : stack.filters) {
+    if (!systemd::is_lost_on_i386(filter, context)) continue;
+    diagnostics.push_back(
+        {Severity::warning,
+         "this list has no effect on i386: libseccomp 2.5.4 makes an empty filter of calls that "
+         "have no number there",
+         filter.rules.front().place,
+         "list a call that has one, or say SystemCallArchitectures=native",
+         {}});
+  }
   if (stack.filters.empty() && stack.unlisted == allow) {
     diagnostics.push_back({Severity::warning,
                            "no setting of this unit restricts a system call",

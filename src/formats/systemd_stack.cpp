@@ -63,6 +63,17 @@ struct Piece {
 };
 using Pieces = std::vector<Piece>;
 
+/// The multiplexer of i386 that carries a call of that name, and its selector.
+std::optional<std::pair<const Syscall*, std::uint32_t>> carrier_of(std::string_view name) {
+  for (const std::string_view carrier : {"socketcall", "ipc"}) {
+    const Syscall* call = find_syscall(Arch::i386, carrier);
+    for (const Multiplexed& carried : call->multiplexes) {
+      if (carried.name == name) return std::pair{call, carried.selector};
+    }
+  }
+  return std::nullopt;
+}
+
 class Stacker {
  public:
   Stacker(const FilterStack& stack, const UnitContext& context)
@@ -89,20 +100,17 @@ class Stacker {
 /// On i386 a socket or ipc call's rule without tests also lets the multiplexer through for it; one
 /// with tests is refused by libseccomp there (x86_rule_add), and no setting has one.
 void Stacker::multiplexed(const FilterRule& rule, const std::string& name, Numbers& numbers) const {
-  for (const std::string_view carrier : {"socketcall", "ipc"}) {
-    const Syscall* call = find_syscall(Arch::i386, carrier);
-    for (const Multiplexed& carried : call->multiplexes) {
-      if (carried.name != name || !rule.tests.empty()) continue;
-      Says& said = numbers[call->number];
-      said.where.emplace_back(rule.action,
-                              condition_of({0, Relation::eq, carried.selector}, Arch::i386));
-      said.place = rule.place;
-    }
-  }
+  const auto carrier = carrier_of(name);
+  if (!carrier || !rule.tests.empty()) return;
+  Says& said = numbers[carrier->first->number];
+  said.where.emplace_back(rule.action,
+                          condition_of({0, Relation::eq, carrier->second}, Arch::i386));
+  said.place = rule.place;
 }
 
 Stacker::Numbers Stacker::says(const Filter& filter, Arch arch) const {
   Numbers numbers;
+  if (arch == Arch::i386 && is_lost_on_i386(filter, context_)) return numbers;
   for (const FilterRule& rule : filter.rules) {
     const auto& only = rule.arches;
     if (!only.empty() && std::find(only.begin(), only.end(), arch) == only.end()) continue;
@@ -122,29 +130,29 @@ Stacker::Numbers Stacker::says(const Filter& filter, Arch arch) const {
   return numbers;
 }
 
+/// What a filter makes of a call, as pieces that are everything.
+void add_pieces(const Says& said, Action otherwise, Pieces& pieces) {
+  if (said.always || said.where.empty()) {
+    pieces.push_back({{}, said.always.value_or(otherwise), said.place});
+    return;
+  }
+  std::map<std::uint32_t, std::vector<Condition>> by_action;
+  std::vector<Condition> all;
+  for (const auto& [action, condition] : said.where) {
+    by_action[action.ret()].push_back(condition);
+    all.push_back(condition);
+  }
+  for (auto& [ret, conditions] : by_action) {
+    pieces.push_back({any_of(std::move(conditions)), *action_of(ret), said.place});
+  }
+  pieces.push_back({no(any_of(std::move(all))), otherwise, said.place});
+}
+
 Pieces Stacker::pieces_of(std::uint32_t number) const {
   Pieces pieces;
   for (const auto& [filter, numbers] : said_) {
     const auto found = numbers.find(number);
-    if (found == numbers.end()) {
-      pieces.push_back({{}, filter->otherwise, {}});
-      continue;
-    }
-    const Says& said = found->second;
-    if (said.always || said.where.empty()) {
-      pieces.push_back({{}, said.always.value_or(filter->otherwise), said.place});
-      continue;
-    }
-    std::map<std::uint32_t, std::vector<Condition>> by_action;
-    std::vector<Condition> all;
-    for (const auto& [action, condition] : said.where) {
-      by_action[action.ret()].push_back(condition);
-      all.push_back(condition);
-    }
-    for (auto& [ret, conditions] : by_action) {
-      pieces.push_back({any_of(std::move(conditions)), *action_of(ret), said.place});
-    }
-    pieces.push_back({no(any_of(std::move(all))), filter->otherwise, said.place});
+    add_pieces(found == numbers.end() ? Says{} : found->second, filter->otherwise, pieces);
   }
   std::stable_sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
     return precedence(a.action.ret()) < precedence(b.action.ret());
@@ -157,7 +165,7 @@ Pieces Stacker::pieces_of(std::uint32_t number) const {
   const auto last = std::find_if(pieces.begin(), pieces.end(), [](const Piece& piece) {
     return piece.condition.kind == Condition::Kind::always;
   });
-  if (last != pieces.end()) pieces.erase(last + 1, pieces.end());
+  pieces.erase(std::min(last, pieces.end() - 1) + 1, pieces.end());
   return pieces;
 }
 
@@ -237,6 +245,20 @@ Policy Stacker::run() {
 }
 
 }  // namespace
+
+bool is_lost_on_i386(const Filter& filter, const UnitContext& context) {
+  const auto& all = filter.arches;
+  bool has_nameless = false;
+  if (std::find(all.begin(), all.end(), Arch::i386) == all.end()) return false;
+  for (const FilterRule& rule : filter.rules) {
+    if (!rule.tests.empty()) continue;
+    for (const std::string& name : rule.calls) {
+      if (oci::libseccomp_call(Arch::i386, name, context.libseccomp) != nullptr) return false;
+      has_nameless = has_nameless || carrier_of(name).has_value();
+    }
+  }
+  return has_nameless;
+}
 
 Policy stack_policy(const FilterStack& stack, const UnitContext& context) {
   return Stacker(stack, context).run();

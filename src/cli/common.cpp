@@ -16,22 +16,21 @@ namespace {
 
 /// The mistakes of a text that did not parse, and those that check finds in what did, so that a
 /// person hears of all at once.
-Error with_findings(ParsedPolicy parsed, const std::vector<Arch>& asked) {
+Error with_findings(ParsedPolicy parsed, std::string_view text, const std::vector<Arch>& asked) {
   std::vector<Diagnostic> all = std::move(parsed.diagnostics);
   std::vector<Diagnostic> notes;
   std::vector<Diagnostic> found = check(parsed.policy, choose_arches(asked, parsed.policy, notes));
   std::erase_if(found, [&](const Diagnostic& finding) {
     return finding.severity != Severity::error ||
            std::any_of(all.begin(), all.end(), [&](const Diagnostic& known) {
-             return known.place.line == finding.place.line && known.place.file == finding.place.file;
+             return known.place.line == finding.place.line;
            });
   });
-  quote_lines(found, parsed.texts);
+  quote_lines(found, text);
   all.insert(all.end(), found.begin(), found.end());
-  if (parsed.texts.size() == 1)
-    std::stable_sort(all.begin(), all.end(), [](const Diagnostic& a, const Diagnostic& b) {
-      return a.place.line < b.place.line;
-    });
+  std::stable_sort(all.begin(), all.end(), [](const Diagnostic& a, const Diagnostic& b) {
+    return a.place.line < b.place.line;
+  });
   return Error(std::move(all));
 }
 
@@ -41,13 +40,13 @@ Result<LoadedSource> read_text(std::string_view bytes, const std::string& path,
     return fail("an empty policy: it would end a program at its first call",
                 "`otherwise kill_process` says so if it is meant");
   }
-  ParsedPolicy parsed = read_policy(bytes, path, options.include_root);
+  ParsedPolicy parsed = read_policy(bytes, path);
   if (has_errors(parsed.diagnostics)) {
-    return fail(with_findings(std::move(parsed), options.arches));
+    return fail(with_findings(std::move(parsed), bytes, options.arches));
   }
   return LoadedSource{.content = std::move(parsed.policy),
                       .diagnostics = std::move(parsed.diagnostics),
-                      .texts = std::move(parsed.texts)};
+                      .text = std::string(bytes)};
 }
 
 Result<LoadedSource> read_raw(std::string_view bytes, const std::string&,
@@ -132,7 +131,7 @@ Result<LoadedSource> load_builtin(const std::string& name, const LoadOptions& op
   }
   return LoadedSource{.path = name,
                       .content = std::move(parsed.policy),
-                      .texts = std::move(parsed.texts)};
+                      .text = std::string(builtin_profile_text(name))};
 }
 
 /// The opcode's high byte is zero in every instruction, so a program always holds a NUL byte, and
@@ -212,18 +211,13 @@ Result<LoadedSource> load_source(const std::string& path, const LoadOptions& opt
 Result<Compilation> compile_source(const LoadedSource& source, const CompileOptions& options) {
   auto made = compile(*source.policy(), options);
   if (!made) return fail(quoted(std::move(made).error(), source));
-  quote_lines(made->diagnostics, source.texts);
+  quote_lines(made->diagnostics, source.text);
   return made;
 }
 
 Error quoted(Error error, const LoadedSource& source) {
-  quote_lines(error.diagnostics, source.texts);
+  quote_lines(error.diagnostics, source.text);
   return error;
-}
-
-void add_include_option(CLI::App& command, IncludeRoot& root) {
-  command.add_option("--include-root", root.folder,
-                     "folder that `include` stays in; else that of the policy's file");
 }
 
 Result<std::vector<Arch>> parse_arches(std::string_view list) {

@@ -120,7 +120,7 @@ Result<std::string> to_systemd(const ConvertVerb& verb, const Policy& policy,
 
 Result<std::string> converted(const ConvertVerb& verb, const ConvertTarget& target) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
-  LoadOptions options{.arches = asked, .include_root = verb.include_root};
+  LoadOptions options{.arches = asked};
   CALLGATE_TRY(options.oci, oci_source(verb.oci, asked));
   CALLGATE_TRY(LoadedSource source, load_source(verb.source, options));
   report(source.diagnostics);

@@ -113,7 +113,7 @@ void Loader::realtime() {
   constexpr std::uint64_t sched_idle = 5;
   const Place place = settings_.place_of("RestrictRealtime");
   std::vector<FilterRule> rules;
-  for (const std::uint64_t policy : {1, 2, 4}) {
+  for (const std::uint64_t policy : {1u, 2u, 4u}) {  // SCHED_FIFO, SCHED_RR, 4 was SCHED_ISO's
     rules.push_back({eperm, {"sched_setscheduler"}, {equals(1, policy)}, place});
   }
   rules.push_back({eperm, {"sched_setscheduler"}, {above(1, sched_idle)}, place});
@@ -126,7 +126,7 @@ void Loader::suid_sgid() {
   if (!settings_.is_on("RestrictSUIDSGID") && !dynamic) return;
   const Place place = settings_.place_of(dynamic ? "DynamicUser" : "RestrictSUIDSGID");
   std::vector<FilterRule> rules;
-  for (const std::uint64_t mode : {04000, 02000}) {
+  for (const std::uint64_t mode : {04000u, 02000u}) {
     rules.push_back({eperm, {"chmod", "fchmod", "mkdir", "mknod", "creat"}, {has(1, mode)}, place});
     rules.push_back(
         {eperm, {"fchmodat", "fchmodat2", "mkdirat", "mknodat"}, {has(2, mode)}, place});

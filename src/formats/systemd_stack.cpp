@@ -83,12 +83,20 @@ class Stacker {
 
  private:
   using Numbers = std::map<std::uint32_t, Says>;
+  /// Calls with the same pieces on the same ABIs.
+  struct Part {
+    std::vector<Arch> arches;
+    Pieces pieces;
+    std::vector<Selector> calls;
+  };
 
   [[nodiscard]] Numbers says(const Filter& filter, Arch arch) const;
   void multiplexed(const FilterRule& rule, const std::string& name, Numbers& numbers) const;
   [[nodiscard]] Pieces pieces_of(std::uint32_t number) const;
   void decide(Arch arch);
+  [[nodiscard]] bool is_everywhere(std::string_view name, const std::vector<Arch>& arches) const;
   void add_rules();
+  void add_part(const Part& part);
 
   const FilterStack& stack_;
   const UnitContext& context_;
@@ -193,39 +201,40 @@ void Stacker::decide(Arch arch) {
   }
 }
 
+/// True if none but these ABIs of the stack has the call.
+bool Stacker::is_everywhere(std::string_view name, const std::vector<Arch>& arches) const {
+  return std::all_of(stack_.arches.begin(), stack_.arches.end(), [&](Arch arch) {
+    return find_syscall(arch, name) == nullptr ||
+           std::find(arches.begin(), arches.end(), arch) != arches.end();
+  });
+}
+
 /// A rule needs no section where it holds on every ABI that has the call.
 void Stacker::add_rules() {
-  struct Part {
-    std::vector<Arch> arches;
-    Pieces pieces;
-    std::vector<Selector> calls;
-  };
   std::vector<Part> parts;
   for (auto& [name, ways] : decided_) {
     for (auto& [pieces, arches] : ways) {
-      const auto lacks = [&, all = &arches](Arch arch) {
-        return find_syscall(arch, name) == nullptr ||
-               std::find(all->begin(), all->end(), arch) != all->end();
-      };
-      if (std::all_of(stack_.arches.begin(), stack_.arches.end(), lacks)) arches.clear();
-      auto same = std::find_if(parts.begin(), parts.end(),
-                               [&, all = &arches, each = &pieces](const Part& part) {
-                                 return part.arches == *all && part.pieces == *each;
-                               });
-      if (same == parts.end()) same = parts.insert(parts.end(), {arches, pieces, {}});
+      if (is_everywhere(name, arches)) arches.clear();
+      Part part{std::move(arches), std::move(pieces), {}};
+      auto same = std::find_if(parts.begin(), parts.end(), [&](const Part& other) {
+        return part.arches == other.arches && part.pieces == other.pieces;
+      });
+      if (same == parts.end()) same = parts.insert(parts.end(), std::move(part));
       same->calls.push_back(Selector::named(std::string(name)));
     }
   }
-  for (const Part& part : parts) {
-    for (const Piece& piece : part.pieces) {
-      Rule rule{.action = piece.action,
-                .calls = part.calls,
-                .condition = piece.condition,
-                .arches = part.arches};
-      rule.place = piece.place;
-      for (Selector& call : rule.calls) call.place = piece.place;
-      policy_.rules.push_back(std::move(rule));
-    }
+  for (const Part& part : parts) add_part(part);
+}
+
+void Stacker::add_part(const Part& part) {
+  for (const Piece& piece : part.pieces) {
+    Rule rule{.action = piece.action,
+              .calls = part.calls,
+              .condition = piece.condition,
+              .arches = part.arches};
+    rule.place = piece.place;
+    for (Selector& call : rule.calls) call.place = piece.place;
+    policy_.rules.push_back(std::move(rule));
   }
 }
 

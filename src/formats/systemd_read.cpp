@@ -6,6 +6,29 @@
 #include "formats/systemd_filters.h"
 
 namespace callgate {
+namespace {
+
+/// Line `number` of a text, as parse_lines counts them.
+std::string_view line_of(std::string_view text, std::uint32_t number) {
+  for (;;) {
+    const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
+    if (number <= 1 || end == text.size()) return number <= 1 ? text.substr(0, end) : "";
+    text.remove_prefix(text.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
+    --number;
+  }
+}
+
+void quote(std::vector<Diagnostic>& diagnostics, std::span<const UnitFile> files) {
+  for (Diagnostic& diagnostic : diagnostics) {
+    const Place& place = diagnostic.place;
+    for (const UnitFile& file : files) {
+      if (place.line == 0 || file.path != place.file) continue;
+      diagnostic.source_line = line_of(file.text, place.line);
+    }
+  }
+}
+
+}  // namespace
 
 bool looks_like_unit(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
@@ -35,7 +58,10 @@ Result<UnitImport> read_unit(std::span<const UnitFile> files, const UnitContext&
   std::vector<Diagnostic> diagnostics;
   const systemd::Settings settings = systemd::read_settings(files, context, diagnostics);
   const systemd::FilterStack stack = systemd::filters_of(settings, context, diagnostics);
-  if (has_errors(diagnostics)) return fail(Error(std::move(diagnostics)));
+  if (has_errors(diagnostics)) {
+    quote(diagnostics, files);
+    return fail(Error(std::move(diagnostics)));
+  }
   for (const systemd::Filter& filter : stack.filters) {
     if (!systemd::is_lost_on_i386(filter, context)) continue;
     diagnostics.push_back(
@@ -53,6 +79,7 @@ Result<UnitImport> read_unit(std::span<const UnitFile> files, const UnitContext&
                            {},
                            {}});
   }
+  quote(diagnostics, files);
   return UnitImport{systemd::stack_policy(stack, context), std::move(diagnostics)};
 }
 

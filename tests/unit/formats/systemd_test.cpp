@@ -141,6 +141,7 @@ TEST_F(Units, PlacesOfContinuedLines) {
   EXPECT_EQ(import->diagnostics.front().place.line, 4u);
   EXPECT_EQ(import->diagnostics.front().place.column, 4u);
   EXPECT_EQ(import->diagnostics.front().place.length, 6u);
+  EXPECT_EQ(import->diagnostics.front().source_line, "   nosuch \\");
 }
 
 TEST_F(Units, LookLikeUnits) {

@@ -6,7 +6,7 @@ CMD ?= bash -c 'echo "hello from inside"; cat < /dev/tcp/127.0.0.1/9'
 JOBS ?= $(shell nproc)
 CALLGATE = build/dev/src/callgate
 
-.PHONY: run confine test e2e build golden fuzz bench tidy asan tsan clang coverage format clean
+.PHONY: run confine test e2e build install deb golden fuzz bench tidy asan tsan clang coverage format clean
 
 run: build/dev/build.ninja
 	@cmake --build build/dev -j $(JOBS) --target callgate
@@ -26,13 +26,23 @@ test:
 
 # Whole machines and packages: tests/e2e.
 e2e:
-	@scripts/install-deps build test e2e
+	@scripts/install-deps build test e2e deb
 	@cmake --preset dev -DCALLGATE_TESTS=ON -DCALLGATE_E2E=ON >/dev/null
 	@cmake --build build/dev -j $(JOBS)
 	@ctest --test-dir build/dev --output-on-failure -L e2e
 
 build: build/dev/build.ninja
 	@cmake --build build/dev -j $(JOBS)
+
+# DESTDIR is honoured; docs/install.md says what goes where.
+PREFIX ?= /usr/local
+install: build
+	@cmake --install build/dev --prefix $(PREFIX)
+
+# Debian packages, in build/deb.
+deb:
+	@scripts/install-deps build deb
+	@packaging/build-deb
 
 # The first configuration builds the command alone; `make test` adds the tests.
 build/dev/build.ninja:

@@ -133,8 +133,8 @@ std::string_view use_of(std::string_view name) {
 }
 
 void add_features(std::vector<Finding>& all, const std::string& section,
-                  std::span<const KernelFeature> features) {
-  for (const KernelFeature& feature : features) {
+                  std::span<const ProbedFeature> features) {
+  for (const ProbedFeature& feature : features) {
     const std::string use(use_of(feature.name));
     all.push_back(
         {section, feature.name, feature.known ? State::ok : State::limited,

@@ -57,11 +57,11 @@ std::size_t filter_count(const std::vector<ThreadFilters>& threads) {
   return count;
 }
 
-std::string_view mode_name(SeccompMode mode) {
+std::string_view mode_name(ReportedMode mode) {
   switch (mode) {
-    case SeccompMode::disabled: return "disabled";
-    case SeccompMode::strict: return "strict";
-    case SeccompMode::filter: return "filter";
+    case ReportedMode::disabled: return "disabled";
+    case ReportedMode::strict: return "strict";
+    case ReportedMode::filter: return "filter";
   }
   return "unknown";
 }

@@ -74,10 +74,11 @@ std::string prose(const std::vector<std::string>& lines) {
   return text;
 }
 
-/// What stands for an option's value: the set it is from, or its type.
+/// What follows an option's name: the set its value is from, or the value's type.
 std::string value_text(const CLI::Option& option) {
-  const auto set = option_values(option);
-  return set.empty() ? value_name(option) : CLI::detail::join(set, "|");
+  const std::string set = CLI::detail::join(option_values(option), "|");
+  if (takes_value(option)) return " " + italic(set.empty() ? value_name(option) : set);
+  return set.empty() ? "" : "[=" + italic(set) + "]";
 }
 
 /// "-f, --form raw|text" and what it is.
@@ -88,7 +89,7 @@ std::string option_entry(const CLI::Option& option) {
     names += (names.empty() ? "" : ", ") + bold("-" + name);
   for (const std::string& name : option.get_lnames())
     names += (names.empty() ? "" : ", ") + bold("--" + name);
-  if (!option.get_positional() && takes_value(option)) names += " " + italic(value_text(option));
+  if (!option.get_positional()) names += value_text(option);
   const bool must = option.get_required() && !option.get_positional();
   return ".TP\n" + names + "\n" + escaped(option.get_description()) +
          (must ? "; must be given" : "") + "\n";

@@ -27,7 +27,7 @@
 namespace callgate {
 namespace {
 
-constexpr std::array<KernelFeature, 6> all_flags = {{
+constexpr std::array<ProbedFeature, 6> all_flags = {{
     {"SECCOMP_FILTER_FLAG_TSYNC", 1, "3.17"},
     {"SECCOMP_FILTER_FLAG_LOG", 2, "4.14"},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", 4, "4.17"},
@@ -38,7 +38,7 @@ constexpr std::array<KernelFeature, 6> all_flags = {{
 constexpr std::uint32_t flag_new_listener = 8;
 constexpr std::uint32_t flag_wait_killable = 32;
 
-constexpr std::array<KernelFeature, 8> all_actions = {{
+constexpr std::array<ProbedFeature, 8> all_actions = {{
     {"SECCOMP_RET_KILL_PROCESS", 0x80000000, "4.14"},
     {"SECCOMP_RET_KILL_THREAD", 0x00000000, "3.5"},
     {"SECCOMP_RET_TRAP", 0x00030000, "3.5"},
@@ -59,7 +59,7 @@ struct AddFd {
 };
 constexpr unsigned long ioctl_addfd = _IOW('!', 3, AddFd);
 constexpr unsigned long ioctl_set_flags = _IOW('!', 4, std::uint64_t);
-constexpr std::array<KernelFeature, 3> all_notify = {{
+constexpr std::array<ProbedFeature, 3> all_notify = {{
     {"SECCOMP_IOCTL_NOTIF_ADDFD", 1, "5.9"},
     {"SECCOMP_ADDFD_FLAG_SEND", 2, "5.14"},
     {"SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP", 4, "6.6"},
@@ -180,16 +180,16 @@ void ask_about_itself(KernelProbe& probe) {
 void ask_features(KernelProbe& probe) {
   const long bad_operation = ::syscall(SYS_seccomp, ~0u, 0, nullptr);
   probe.has_call = bad_operation < 0 && errno == EINVAL;
-  for (KernelFeature flag : all_flags) {
+  for (ProbedFeature flag : all_flags) {
     flag.known = knows_flag(flag.value);
     probe.flags.push_back(flag);
   }
-  for (KernelFeature action : all_actions) {
+  for (ProbedFeature action : all_actions) {
     action.known = knows_action(action.value);
     probe.actions.push_back(action);
   }
   const int notify = in_child(ask_listener).value_or(0);
-  for (KernelFeature feature : all_notify) {
+  for (ProbedFeature feature : all_notify) {
     feature.known = (static_cast<std::uint32_t>(notify) & feature.value) != 0;
     probe.notify.push_back(feature);
   }

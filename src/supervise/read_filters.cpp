@@ -134,8 +134,8 @@ Result<ThreadFilters> read_filters(pid_t thread) {
   result.command = supervise::command_of(thread);
   const long mode = supervise::status_field(thread, "Seccomp");
   if (mode < 0) return fail("this kernel has no seccomp (/proc/PID/status does not tell of it)");
-  result.mode = static_cast<SeccompMode>(mode);
-  if (result.mode == SeccompMode::filter) CALLGATE_CHECK(read_stack(result));
+  result.mode = static_cast<ReportedMode>(mode);
+  if (result.mode == ReportedMode::filter) CALLGATE_CHECK(read_stack(result));
   return result;
 }
 

@@ -12,7 +12,7 @@ namespace callgate {
 
 /// One capability of the kernel. `known` is what the kernel answered; `since` is the release that
 /// brought it.
-struct KernelFeature {
+struct ProbedFeature {
   const char* name;  ///< as in the kernel's headers
   std::uint32_t value;
   const char* since;
@@ -42,9 +42,9 @@ struct KernelProbe {
 
   // What the kernel knows.
   bool has_call = false;               ///< seccomp(2), 3.17
-  std::vector<KernelFeature> flags;    ///< SECCOMP_FILTER_FLAG_*
-  std::vector<KernelFeature> actions;  ///< SECCOMP_RET_*, by SECCOMP_GET_ACTION_AVAIL (4.14)
-  std::vector<KernelFeature> notify;   ///< what a listener's ioctls take
+  std::vector<ProbedFeature> flags;    ///< SECCOMP_FILTER_FLAG_*
+  std::vector<ProbedFeature> actions;  ///< SECCOMP_RET_*, by SECCOMP_GET_ACTION_AVAIL (4.14)
+  std::vector<ProbedFeature> notify;   ///< what a listener's ioctls take
   std::optional<NotifySizes> notify_sizes;
 
   // Sysctls and surroundings; none where the file does not exist.

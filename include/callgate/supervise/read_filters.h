@@ -13,7 +13,7 @@
 namespace callgate {
 
 /// What seccomp does for one thread ("Seccomp" of /proc/PID/status).
-enum class SeccompMode : std::uint8_t { disabled = 0, strict = 1, filter = 2 };
+enum class ReportedMode : std::uint8_t { disabled = 0, strict = 1, filter = 2 };
 
 /// One filter as the kernel keeps it.
 struct InstalledFilter {
@@ -27,7 +27,7 @@ struct ThreadFilters {
   pid_t process = 0;
   pid_t thread = 0;
   std::string command;  ///< /proc/PID/comm
-  SeccompMode mode = SeccompMode::disabled;
+  ReportedMode mode = ReportedMode::disabled;
   std::vector<InstalledFilter> filters;
 };
 

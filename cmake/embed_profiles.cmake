@@ -1,11 +1,7 @@
 # Makes formats/builtin_texts.h in the build tree from profiles/*.policy and profiles/promises/, at
 # configure time and anew whenever one of them changes.
 function(callgate_embed_profiles target)
-  file(GLOB profiles CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/profiles/compute.policy
-                                       ${PROJECT_SOURCE_DIR}/profiles/compute-interp.policy
-                                       ${PROJECT_SOURCE_DIR}/profiles/docker-default.policy
-                                       ${PROJECT_SOURCE_DIR}/profiles/none.policy
-                                       ${PROJECT_SOURCE_DIR}/profiles/strict.policy)
+  file(GLOB profiles CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/profiles/*.policy)
   set(header "// Made by cmake/embed_profiles.cmake from profiles/*.policy.\n#pragma once\n\n")
   string(APPEND header "#include <array>\n#include <string_view>\n\nnamespace callgate {\n\n")
   string(APPEND header "struct BuiltinText {\n  std::string_view name;\n  std::string_view text;\n};\n\n")

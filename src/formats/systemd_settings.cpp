@@ -90,6 +90,7 @@ constexpr std::array unit_types = {UnitType{".service", "Service"}, UnitType{".s
                                    UnitType{".mount", "Mount"}, UnitType{".swap", "Swap"}};
 
 constexpr std::string_view group_prefix = "systemd/";
+constexpr std::size_t most_warnings = 100;
 constexpr std::uint16_t last_errno = 4095;  // ERRNO_MAX of src/basic/errno-list.h
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
@@ -148,6 +149,7 @@ class SettingsReader {
   [[nodiscard]] std::optional<Action> own_action(const Assignment& one, const Word& word,
                                                  bool inverted);
   [[nodiscard]] std::vector<std::string> named_calls(const Assignment& one, const Word& word);
+  [[nodiscard]] bool is_known(std::string_view call) const;
   void explain_unknown(const Assignment& one, const Word& word);
   void error_number(const Assignment& one);
   void architectures(const Assignment& one);
@@ -166,8 +168,10 @@ class SettingsReader {
                             std::move(hint),
                             {}});
   }
+  /// Past the limit what is ignored is counted and not kept.
   void ignored(const Assignment& one, const Word& word, const std::string& message,
                std::string hint = {}) {
+    if (++ignored_ > most_warnings) return;
     report(Severity::warning, one, word, message + ": systemd ignores it", std::move(hint));
   }
 
@@ -175,6 +179,8 @@ class SettingsReader {
   std::vector<Diagnostic>& diagnostics_;
   std::string section_;
   Settings settings_;
+  std::size_t ignored_ = 0;
+  std::map<std::string, std::vector<std::string>, std::less<>> groups_;  ///< those that were named
 };
 
 /// By the name of the unit, else by the sections that its files have.
@@ -207,6 +213,14 @@ Settings SettingsReader::run(std::span<const UnitFile> files) {
   choose_section(files, all);
   for (const Assignment& one : all) {
     if (one.section == section_) setting(one);
+  }
+  if (ignored_ > most_warnings) {
+    diagnostics_.push_back(
+        {Severity::warning,
+         fmt::format("and {} more that systemd ignores", ignored_ - most_warnings),
+         {},
+         {},
+         {}});
   }
   return std::move(settings_);
 }
@@ -287,6 +301,7 @@ void SettingsReader::calls(const Assignment& one, std::optional<CallList>& list,
 
 void SettingsReader::explain_unknown(const Assignment& one, const Word& word) {
   const std::string_view name = word.text;
+  if (ignored_ >= most_warnings) return ignored(one, word, {});
   if (is_syscall_name(name)) {
     ignored(one, word,
             fmt::format("{} is newer than {}, the newest release whose calls its libseccomp knows",
@@ -298,28 +313,30 @@ void SettingsReader::explain_unknown(const Assignment& one, const Word& word) {
           near.empty() ? std::string() : fmt::format("did you mean {}?", near));
 }
 
+bool SettingsReader::is_known(std::string_view call) const {
+  return std::any_of(all_arches.begin(), all_arches.end(), [&](Arch arch) {
+    return oci::libseccomp_call(arch, call, context_.libseccomp) != nullptr;
+  });
+}
+
 std::vector<std::string> SettingsReader::named_calls(const Assignment& one, const Word& word) {
   const std::string_view name = word.text;
-  const auto known = [&](std::string_view call) {
-    return std::any_of(all_arches.begin(), all_arches.end(), [&](Arch arch) {
-      return oci::libseccomp_call(arch, call, context_.libseccomp) != nullptr;
-    });
-  };
   if (!name.starts_with('@')) {
-    if (known(name)) return {std::string(name)};
+    if (is_known(name)) return {std::string(name)};
     explain_unknown(one, word);
     return {};
   }
+  if (const auto named = groups_.find(name); named != groups_.end()) return named->second;
   const Group* group = find_group(std::string(group_prefix) + std::string(name.substr(1)));
   if (group == nullptr) {
     ignored(one, word, fmt::format("{} is no group of systemd 252", name));
     return {};
   }
-  std::vector<std::string> result;
+  std::vector<std::string>& calls = groups_[std::string(name)];
   for (const std::string_view call : group->calls) {
-    if (known(call)) result.emplace_back(call);
+    if (is_known(call)) calls.emplace_back(call);
   }
-  return result;
+  return calls;
 }
 
 /// Of `call:errno`; none if systemd ignores the word.

@@ -8,7 +8,7 @@ namespace callgate::systemd {
 namespace {
 
 constexpr std::string_view blanks = " \t\n\r";
-constexpr std::size_t longest_line = std::size_t{1} << 20;  // LONG_LINE_MAX
+constexpr std::size_t largest_file = std::size_t{1} << 20;  // systemd's limit for a line
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 /// True if a sequence that starts with `lead` has that many further bytes in range.
@@ -91,10 +91,6 @@ void LineReader::physical_line(std::string_view line) {
   logical_ += line;
   continued_ = continues(logical_);
   if (continued_) logical_.back() = ' ';
-  if (logical_.size() > longest_line) {
-    report(Severity::error, 0, 1, "a line of more than 1 MiB: systemd does not read the file");
-    logical_.clear();
-  }
   if (!continued_) logical_line();
 }
 
@@ -155,6 +151,11 @@ std::vector<Assignment> LineReader::run() {
                             {.file = file_.path},
                             {},
                             {}});
+    return {};
+  }
+  if (rest.size() > largest_file) {
+    diagnostics_.push_back(
+        {Severity::error, "more than 1 MiB: this is no unit", {.file = file_.path}, {}, {}});
     return {};
   }
   if (rest.starts_with(byte_order_mark)) rest.remove_prefix(byte_order_mark.size());

@@ -144,6 +144,18 @@ TEST_F(Units, PlacesOfContinuedLines) {
   EXPECT_EQ(import->diagnostics.front().source_line, "   nosuch \\");
 }
 
+TEST_F(Units, MuchThatIsIgnoredIsCounted) {
+  std::string words;
+  for (int i = 0; i < 50'000; ++i) words += " nosuch" + std::to_string(i % 1000);
+  const auto import = read("SystemCallFilter=~mount" + words + "\n");
+  ASSERT_TRUE(import.has_value());
+  ASSERT_EQ(import->diagnostics.size(), 101u);
+  EXPECT_EQ(import->diagnostics.back().message, "and 49900 more that systemd ignores");
+  const auto large = read("SystemCallFilter=~mount" + std::string(std::size_t{1} << 20, ' '));
+  ASSERT_FALSE(large.has_value());
+  EXPECT_NE(large.error().message().find("more than 1 MiB"), std::string::npos);
+}
+
 TEST_F(Units, LookLikeUnits) {
   EXPECT_TRUE(looks_like_unit("# comment\n\n; another\n [Unit]\nDescription=x\n"));
   EXPECT_TRUE(looks_like_unit("\xef\xbb\xbf[Service]\r\n"));

@@ -9,7 +9,9 @@ namespace {
 // clang-format off
 const std::vector<AddVerb> all_verbs = {
     add_run_verb,
+    add_judge_verb,
     add_check_verb,
+    add_fmt_verb,
     add_compile_verb,
     add_convert_verb,
     add_asm_verb,

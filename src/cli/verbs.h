@@ -6,7 +6,9 @@
 namespace callgate::cli {
 
 void add_run_verb(CLI::App& app, Action& chosen);
+void add_judge_verb(CLI::App& app, Action& chosen);
 void add_check_verb(CLI::App& app, Action& chosen);
+void add_fmt_verb(CLI::App& app, Action& chosen);
 void add_syscalls_verb(CLI::App& app, Action& chosen);
 void add_asm_verb(CLI::App& app, Action& chosen);
 void add_disasm_verb(CLI::App& app, Action& chosen);

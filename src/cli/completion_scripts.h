@@ -3,8 +3,8 @@
 
 namespace callgate::cli {
 
-// Bash splits words at = and : (COMP_WORDBREAKS); callgate does not, so they are put together again,
-// and what a candidate has in common with the words before the last is cut off.
+// Bash splits words at = and : (COMP_WORDBREAKS); callgate does not, so they are put together
+// again, and what a candidate has in common with the words before the last is cut off.
 inline constexpr const char* bash_completion = R"script(# bash completion for callgate
 
 _callgate_command() {  # the command line that begins at word $1 of callgate's

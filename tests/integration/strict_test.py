@@ -91,7 +91,122 @@ class Lives(StrictTest):
         self.assertTrue(plain.stdout.endswith(b"destroyed\n"))
 
 
+    def test_100_megabytes(self):
+        program = self.build_cxx("total", """
+            #include <iostream>
+            #include <string>
+            #include <vector>
+            int main() {
+              std::ios::sync_with_stdio(false);
+              std::vector<char> all;
+              for (std::string block(1 << 16, 0);
+                   std::cin.read(block.data(), block.size()) || std::cin.gcount() > 0;)
+                all.insert(all.end(), block.data(), block.data() + std::cin.gcount());
+              std::cout << all.size() << "\\n";
+              std::cout.write(all.data(), all.size());
+            }""")
+        text = bytes(range(256)) * (400 * 1024)
+        for form in FORMS:
+            done = self.strict(program, form=form, options=["--memory", "1G"], input=text)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertEqual(done.stdout, b"%d\n" % len(text) + text)
+
+    def test_static_at_the_entry_point(self):
+        program = self.build("upper", """
+            static long call(long number, long a, const void *b, long c) {
+              long result;
+              __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c)
+                               : "rcx", "r11", "memory");
+              return result;
+            }
+            void _start(void) {
+              static char text[4096];
+              for (long got; (got = call(0, 0, text, sizeof text)) > 0; call(1, 1, text, got))
+                for (long i = 0; i < got; ++i)
+                  if (text[i] >= 'a' && text[i] <= 'z') text[i] -= 32;
+              call(60, 9, 0, 0);
+            }""", "-static", "-nostdlib", "-fno-stack-protector")
+        self.assertEqual(self.assert_same(program, input=b"some text\n").stdout, b"SOME TEXT\n")
+
+    def test_the_heap_ends_in_bad_alloc(self):
+        program = self.build_cxx("eats", """
+            #include <iostream>
+            #include <new>
+            #include <vector>
+            int main() {
+              std::vector<char*> blocks;
+              try {
+                while (true) blocks.push_back(new char[1 << 20]);
+              } catch (const std::bad_alloc&) {
+                std::cout << blocks.size() << "\\n";
+              }
+              for (char* block : blocks) delete[] block;
+              delete[] new char[16 << 20];
+            }""")
+        done = self.strict(program, options=["--memory", "32M"])
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn(int(done.stdout), range(25, 32))
+
+    def test_environment_and_descriptors(self):
+        done = self.strict("env", env={"PATH": os.environ["PATH"], "A": "1"})
+        self.assertEqual(done.stdout.decode(), f"PATH={os.environ['PATH']}\nA=1\n")
+
+
 class Dies(StrictTest):
+    def test_each_names_its_call(self):
+        for name, code, call in (
+                ("getpid", "getpid();", b"denied getpid()"),
+                ("mmap", "mmap(0, 4096, 3, 34, -1, 0);", b"denied mmap("),
+                ("socket", "socket(2, 1, 0);", b"denied socket("),
+                ("fork", "fork();", b"denied clone("),
+                ("raw", "syscall(231, 0);", b"denied exit_group("),
+                ("thread", "pthread_t t; pthread_create(&t, 0, body, 0);", b"denied ")):
+            program = self.build(name, f"""
+                #define _GNU_SOURCE
+                #include <pthread.h>
+                #include <sys/mman.h>
+                #include <sys/socket.h>
+                #include <unistd.h>
+                void *body(void *p) {{ return p; }}
+                int main(void) {{ {code} return 0; }}""", "-Wno-unused-result")
+            with self.subTest(name):
+                done = self.strict(program)
+                self.assertEqual(done.returncode, -9)
+                self.assertIn(call, done.stderr)
+
+    def test_the_time_stamp_counter(self):
+        program = self.build("tsc", "int main(void) { return __builtin_ia32_rdtsc() == 0; }")
+        done = self.strict(program)
+        self.assertEqual(done.returncode, -11)
+        self.assertIn(b"time stamp counter", done.stderr)
+        self.assertEqual(self.strict(program, form="filter").returncode, 0)
+
+    def test_whoever_the_layer_does_not_help_is_confined_all_the_same(self):
+        """Static, 32-bit and musl programs, and one that brings its own malloc and close."""
+        opens = """
+            #include <fcntl.h>
+            int main(void) { return open("/etc/passwd", O_RDONLY) >= 0; }"""
+        programs = [self.build("static", opens, "-static"),
+                    self.build("own", "#include <unistd.h>\n"
+                               "int close(int fd) { return syscall(3, fd); }\n"
+                               "int main(void) { return close(0); }", "-w")]
+        for name, flags in (("narrow", ("-m32",)),):
+            try:
+                programs.append(self.build(name, opens, *flags))
+            except unittest.SkipTest:
+                pass
+        for program in programs:
+            for form, code in (("kernel", -9), ("filter", -31)):
+                with self.subTest(program=program, form=form):
+                    done = self.strict(program, form=form)
+                    self.assertEqual(done.returncode, code)
+                    self.assertIn(b"denied", done.stderr)
+
+    def test_without_a_report_it_dies_as_well(self):
+        for level in ("none", "audit"):
+            done = self.strict("id", options=["--report", level])
+            self.assertEqual((done.returncode, done.stderr), (-9, b""))
+
     def test_a_death_names_the_call(self):
         program = self.build("opens", """
             #include <fcntl.h>
@@ -102,6 +217,26 @@ class Dies(StrictTest):
         self.assertIn(b"= SIGKILL", done.stderr)
         self.assertIn(b"main+", done.stderr)
         self.assertEqual(self.strict(program, form="filter").returncode, -31)
+
+
+class Misuse(StrictTest):
+    def test_options_that_do_not_go_together(self):
+        for options in (["--profile", "none"], ["--at", "exec"], ["--log-only"], ["--arch", "i386"],
+                        ["--memory", "much"], ["--memory", "1"], ["--memory", "99999999999G"]):
+            done = self.strict("true", options=options)
+            self.assertEqual(done.returncode, 125, options)
+            self.assertNotEqual(done.stderr, b"")
+        self.assertEqual(self.strict("true", form="loose").returncode, 125)
+
+    def test_under_a_filter_strict_mode_is_refused_by_name(self):
+        outer = self.policy("errno(EACCES) mkdir, mkdirat")
+        for form, code in (("kernel", 125), ("filter", 0)):
+            done = subprocess.run(
+                [CALLGATE, "run", "--profile", outer, "--report", "none", "--",
+                 CALLGATE, "run", "--strict=" + form, "--", "echo", "out"],
+                capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(b"--strict=filter" if code else b"out", done.stderr + done.stdout)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ import os
 import subprocess
 import unittest
 
-from harness import CALLGATE, main, need
+from harness import CALLGATE, SOURCE, main, need
 from run_support import RunTest
 
 FORMS = ("kernel", "filter")
@@ -201,6 +201,23 @@ class Dies(StrictTest):
                     done = self.strict(program, form=form)
                     self.assertEqual(done.returncode, code)
                     self.assertIn(b"denied", done.stderr)
+
+    def test_commands_die_of_what_the_documentation_says(self):
+        with open(os.path.join(SOURCE, "docs", "strict.md")) as file:
+            rows = [line for line in file if line.startswith("| ")]
+        with open(self.write("text", "some text\n")) as text:
+            for command, call in (("base64", "lseek"), ("cut -c1", "lseek"), ("tac", "lseek"),
+                                  ("sort", "rt_sigaction"), ("pwd", "getcwd"), ("id", "geteuid"),
+                                  ("dash -c :", "getuid"), ("uname", "uname"), ("ls", "openat"),
+                                  ("sleep 0", "clock_nanosleep")):
+                with self.subTest(command):
+                    text.seek(0)
+                    done = self.strict(*command.split(), stdin=text)
+                    self.assertEqual(done.returncode, -9)
+                    self.assertIn(f"denied {call}(".encode(), done.stderr)
+                    name = command.split()[0]
+                    self.assertTrue(any(name in row.split("|")[1] and call in row.split("|")[2]
+                                        for row in rows), f"docs/strict.md: {name}: {call}")
 
     def test_without_a_report_it_dies_as_well(self):
         for level in ("none", "audit"):

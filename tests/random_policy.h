@@ -86,9 +86,19 @@ class PolicyGenerator {
   void choose_arches() {
     arches_ = options_.arches;
     if (!arches_.empty()) return;
-    for (const Arch arch : all_arches)
-      if (chance(random_, 45)) arches_.push_back(arch);
-    if (arches_.empty()) arches_.push_back(one_of(random_, all_arches));
+    // ABIs of one byte order; half of the time those of one machine.
+    const ArchInfo& first = arch_info(one_of(random_, all_arches));
+    const bool one_machine = chance(random_, 50);
+    std::vector<Arch> fitting;
+    for (const Arch arch : all_arches) {
+      const ArchInfo& info = arch_info(arch);
+      if (info.target == first.target && (!one_machine || info.native == first.native))
+        fitting.push_back(arch);
+    }
+    for (std::size_t i = 1 + pick(random_, 3); i > 0; --i) {
+      const Arch arch = one_of(random_, fitting);
+      if (std::find(arches_.begin(), arches_.end(), arch) == arches_.end()) arches_.push_back(arch);
+    }
   }
 
   void choose_calls() {

@@ -2,13 +2,14 @@
 
 usage: python3 scripts/generate_abi [--cache DIR] [--check]
 
-Needs apt-get (Debian's source and manual pages), go (golang.org/x/sys by the module proxy) and
+Needs apt-get (Debian's kernel and glibc sources, manual pages), go (golang.org/x/sys by the module proxy) and
 clang (constants of each architecture). --check writes nothing and exits with 1 if data/ differs.
 """
 import argparse
 import os
 import sys
 
+import arches
 import constants
 import numbering
 import signatures
@@ -28,13 +29,14 @@ def arguments():
     return parser.parse_args()
 
 
-def syscall_tables(tree, man2, unix):
+def syscall_tables(tree, man2, unix, glibc):
     """{file: (columns, rows)} of numbers and signatures, and what is wrong."""
-    tables = {arch: numbering.kernel_table(tree, arch) for arch in numbering.ARCHES}
+    tables = {arch: numbering.kernel_table(tree, arch) for arch in arches.TABLES}
     numbering.add_newer(HAND, tables)
-    wrong = numbering.check_go(unix, tables)
     since, unknown = numbering.releases(HAND, man2, tables)
-    rows, contradictions = signatures.all_signatures(HAND, tree, man2, tables)
+    of_arch = {arch.name: tables[arch.numbers_of] for arch in arches.ALL.values()}
+    wrong = numbering.check_go(unix, of_arch) + numbering.check_glibc(glibc, tables)
+    rows, contradictions = signatures.all_signatures(HAND, tree, man2, of_arch)
     files = {"signatures.tsv": (["call", "ABIs", "parameters", "source"], rows)}
     for arch, table in tables.items():
         columns = ["number", "call", "since", "source of the release"]
@@ -50,7 +52,7 @@ def constant_tables(tree, unix, cache):
     return {
         "constant_sets.tsv": (["set", "kind", "field mask", "source"], sets),
         "constants.tsv": (["set", "name", "ABIs (*: all)", "value"], values),
-        "errno.tsv": (["name", "value"], errnos),
+        "errno.tsv": (["name", "ABIs (*: all)", "value"], errnos),
     }, wrong
 
 
@@ -58,9 +60,10 @@ def main():
     options = arguments()
     cache = os.path.abspath(options.cache)
     os.makedirs(cache, exist_ok=True)
-    tree, man2, unix = (fetch(cache) for fetch in
-                        (sources.linux_tree, sources.manual_pages, sources.go_sys))
-    files, wrong = syscall_tables(tree, man2, unix)
+    tree, man2, unix, glibc = (fetch(cache) for fetch in
+                               (sources.linux_tree, sources.manual_pages, sources.go_sys,
+                                sources.glibc_tree))
+    files, wrong = syscall_tables(tree, man2, unix, glibc)
     more, more_wrong = constant_tables(tree, unix, cache)
     files.update(more)
     wrong += more_wrong

@@ -5,16 +5,44 @@ import re
 import subprocess
 import sys
 
+import arches
+import numbering
 import sources
 import tsv
 
-# ABI: clang target, ARCH of the kernel's make.
+# What a C library's headers define for the asm/ioctls.h of some architectures.
+PID_T, LOFF_T = "-Dpid_t=int", "-Dloff_t=long long"
+# ABI: clang target, ARCH of the kernel's make, and flags. Where clang 14 has no such target, another
+# one of the same widths and alignments reads that architecture's headers under its macros.
 TARGETS = {
     "x86_64": ("x86_64-linux-gnu", "x86"),
     "i386": ("i386-linux-gnu", "x86"),
     "x32": ("x86_64-linux-gnux32", "x86"),
     "aarch64": ("aarch64-linux-gnu", "arm64"),
     "arm": ("arm-linux-gnueabi", "arm"),
+    "loongarch64": ("riscv64-linux-gnu", "loongarch", "-U__riscv", "-D__loongarch__",
+                    "-D__loongarch_grlen=64"),
+    # m68k aligns nothing beyond two bytes.
+    "m68k": ("m68k-linux-gnu", "m68k", "-fpack-struct=2"),
+    "mips": ("mips-linux-gnu", "mips", PID_T),
+    "mips64": ("mips64-linux-gnuabi64", "mips", PID_T),
+    "mips64n32": ("mips64-linux-gnuabin32", "mips", PID_T),
+    "mipsel": ("mipsel-linux-gnu", "mips", PID_T),
+    "mipsel64": ("mips64el-linux-gnuabi64", "mips", PID_T),
+    "mipsel64n32": ("mips64el-linux-gnuabin32", "mips", PID_T),
+    "parisc": ("powerpc-linux-gnu", "parisc", "-U__powerpc__", "-D__hppa__"),
+    "parisc64": ("powerpc64-linux-gnu", "parisc", "-U__powerpc__", "-U__powerpc64__", "-D__hppa__"),
+    "ppc": ("powerpc-linux-gnu", "powerpc", LOFF_T),
+    "ppc64": ("powerpc64-linux-gnu", "powerpc", LOFF_T),
+    "ppc64le": ("powerpc64le-linux-gnu", "powerpc", LOFF_T),
+    "s390": ("powerpc-linux-gnu", "s390", "-U__powerpc__", "-D__s390__"),
+    "s390x": ("s390x-linux-gnu", "s390"),
+    "riscv64": ("riscv64-linux-gnu", "riscv"),
+    # sh aligns nothing beyond four bytes, as i386; no constant depends on the byte order.
+    "sheb": ("i386-linux-gnu", "sh", "-U__i386__", "-D__sh__", "-D__BIG_ENDIAN__",
+             PID_T, LOFF_T),
+    "sh": ("i386-linux-gnu", "sh", "-U__i386__", "-D__sh__", "-D__LITTLE_ENDIAN__",
+           PID_T, LOFF_T),
 }
 # What uapi headers take from a C library.
 STUBS = {"sys/socket.h": "#include <linux/types.h>\nstruct sockaddr { short f; char d[14]; };\n",
@@ -34,16 +62,16 @@ class Headers:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="ascii") as out:
                 out.write(text)
-        for arch in sorted({make for _, make in TARGETS.values()}):
+        for arch in sorted({target[1] for target in TARGETS.values()}):
             if not os.path.isdir(f"{cache}/headers-{arch}/usr/include/linux"):
                 sources.run(["make", "-s", f"O={cache}/headers-{arch}", f"ARCH={arch}", "headers"],
                             tree)
 
     def clang(self, arch, text, *flags):
-        target, make = TARGETS[arch]
+        target, make, *macros = TARGETS[arch]
         command = [os.environ.get("CLANG", "clang-14"), f"--target={target}", "-nostdlibinc", "-w",
                    "-ferror-limit=0",
-                   f"-I{self.cache}/headers-{make}/usr/include", f"-I{self.cache}/stubs", *flags,
+                   f"-I{self.cache}/headers-{make}/usr/include", f"-I{self.cache}/stubs", *macros, *flags,
                    "-x", "c", "-o", "-", "-"]
         key = hashlib.sha256("\0".join([*command, text]).encode()).hexdigest()
         answer = f"{self.cache}/clang/{key}"
@@ -69,6 +97,9 @@ class Spec:
         self.internal = [h[len("kernel:"):] for h in headers if h.startswith("kernel:")]
         self.members = members.split()
         self.left_out = [] if left_out == "-" else left_out.split()
+        self.left_out, only = [p for p in self.left_out if ":" not in p], [
+            p.split(":") for p in self.left_out if ":" in p]
+        self.lacking = {arch: pattern for names, pattern in only for arch in arches.listed(names)}
         self.source = " ".join(headers)
         if any("=" in member for member in self.members):
             self.source += " and by hand: hand/constant_sets.tsv"
@@ -83,16 +114,24 @@ class Spec:
                     if m.split("=")[0] == name or ("=" not in m and re.fullmatch(m, name)))
 
 
-def internal_defines(tree, spec):
-    """#define lines and enumerators with a value, of the kernel's own headers."""
-    lines = []
+def internal_defines(tree, spec, make):
+    """#define lines and enumerators with a value, of the kernel's own headers.
+
+    The first header that gives a name its value wins, and an installed one before them all: so does
+    the kernel let an architecture choose (ARCH_HAS_SOCKET_TYPES, SOCK_NONBLOCK of parisc).
+    """
+    lines, seen = [], set()
     for header in spec.internal:
+        header = header.replace("ARCH", make)
+        if not os.path.exists(f"{tree}/{header}"):
+            continue
         with open(f"{tree}/{header}", encoding="utf-8") as text:
             found = re.findall(r"^#[ \t]*define[ \t]+(\w+)[ \t]+([^/\n]+)|"
                                r"^[ \t]+(\w+)[ \t]*=[ \t]*([^,/\n]+)", text.read(), re.M)
             for name, value in (row[:2] if row[0] else row[2:] for row in found):
-                if spec.takes(name):
-                    lines.append(f"#define {name} {value}")
+                if spec.takes(name) and name not in seen:
+                    seen.add(name)
+                    lines.append(f"#ifndef {name}\n#define {name} {value}\n#endif")
     return lines
 
 
@@ -114,13 +153,15 @@ def values(headers, spec, arch):
     folder = f"{headers.cache}/headers-{TARGETS[arch][1]}/usr/include"
     lines = [f"#include <{header}>" for header in ["stddef.h", "linux/types.h", *spec.public]
              if header == "stddef.h" or os.path.exists(f"{folder}/{header}")]
-    program = "\n".join(lines + internal_defines(headers.tree, spec)) + "\n"
+    program = "\n".join(lines + internal_defines(headers.tree, spec, TARGETS[arch][1])) + "\n"
     names = []
     if any("=" not in member for member in spec.members):
         names = [n for n in dict.fromkeys(candidates(headers.clang(arch, program, "-E", "-dD")))
                  if spec.takes(n)]
     expressions = {name: name for name in names}
     expressions.update(m.split("=", 1) for m in spec.members if "=" in m)
+    lacking = spec.lacking.get(arch, "")
+    expressions = {n: e for n, e in expressions.items() if not re.fullmatch(lacking, n)}
     program += "".join(f"const unsigned long long v_{name} = (unsigned long long)({text});"
                        f" // {spec.name}\n"
                        for name, text in expressions.items())
@@ -149,15 +190,15 @@ def by_arch(per_arch):
             yield name, text, spelled(value)
 
 
-GO_FILES = {"x86_64": "amd64", "i386": "386", "aarch64": "arm64", "arm": "arm"}
-# Names that golang.org/x/sys gives the values of glibc's 64-bit file interface, or of its own.
-GO_OTHERWISE = {"F_GETLK", "F_SETLK", "F_SETLKW", "F_GETLK64", "F_SETLK64", "F_SETLKW64",
+# Names that golang.org/x/sys gives the values of glibc's 64-bit file interface, or of its own; MAP_RENAME
+# of mips: asm/mman.h says 0x20.
+GO_OTHERWISE = {"MAP_RENAME", "F_GETLK", "F_SETLK", "F_SETLKW", "F_GETLK64", "F_SETLK64", "F_SETLKW64",
                 "O_LARGEFILE"}
 
 
 def go_constants(unix, arch):
     found = {}
-    for name in ("zerrors_linux.go", f"zerrors_linux_{GO_FILES[arch]}.go"):
+    for name in ("zerrors_linux.go", f"zerrors_linux_{numbering.GO_FILES[arch]}.go"):
         with open(f"{unix}/{name}", encoding="utf-8") as text:
             for constant, value in re.findall(r"^\t(\w+)\s+= (-?0x[0-9a-f]+|-?\d+)$", text.read(),
                                               re.M):
@@ -168,7 +209,7 @@ def go_constants(unix, arch):
 def check_go(unix, rows):
     """Where golang.org/x/sys gives a constant another value."""
     wrong = []
-    for arch in GO_FILES:
+    for arch in numbering.GO_FILES:
         theirs = go_constants(unix, arch)
         for set_name, name, arches, value in rows:
             if name not in theirs or name in GO_OTHERWISE or (arches != "*" and
@@ -196,6 +237,5 @@ def tables(hand, tree, unix, cache):
     wrong += check_go(unix, rows)
     errno = Spec(("errno", "enum", "0", "asm/errno.h", "E[A-Z0-9]+ ENOTSUP=EOPNOTSUPP", "-"))
     per_arch = {arch: values(headers, errno, arch) for arch in TARGETS}
-    if any(found != per_arch["x86_64"] for found in per_arch.values()):
-        wrong.append("errno values differ between ABIs")
-    return sets, rows, list(per_arch["x86_64"].items()), wrong
+    errnos = [(name, listed, int(value, 0)) for name, listed, value in by_arch(per_arch)]
+    return sets, rows, errnos, wrong

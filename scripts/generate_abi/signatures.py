@@ -2,8 +2,8 @@
 import re
 import sys
 
+import arches
 import manpages
-import numbering
 import prototypes
 import tsv
 
@@ -12,19 +12,17 @@ SPELLINGS = [(r"_time64$", ""), (r"^(?:_new|old|_)", ""), (r"^rt_", ""), (r"(?:3
              (r"^newf", "f"), (r"^u(?=getrlimit)", ""), (r"4$|2$", "")]
 
 
-def word_bits(arch):
-    return 32 if arch in ("i386", "arm") else 64
-
-
 class Hand:
     """What people entered: data/hand/*.tsv."""
 
     def __init__(self, folder, calls_of):
         self.prototypes, self.names, self.kinds, self.used = {}, {}, {}, set()
-        for call, arches, text, source in tsv.read(f"{folder}/prototypes.tsv"):
-            for arch in numbering.ARCHES if arches == "*" else arches.split(","):
-                if call not in calls_of[arch] and arches != "*":
+        for call, listed, text, source in tsv.read(f"{folder}/prototypes.tsv"):
+            for arch in arches.listed(listed):
+                if call not in calls_of[arch] and "*" not in listed:
                     sys.exit(f"prototypes.tsv: {arch} has no {call}")
+                if (call, arch) in self.prototypes and "*" in listed:
+                    sys.exit(f"prototypes.tsv: {call} on {arch} twice; the general row comes first")
                 self.prototypes[call, arch] = (text, source)
         for call, text, source in tsv.read(f"{folder}/names.tsv"):
             self.names[call] = (text.split(), source)
@@ -33,55 +31,77 @@ class Hand:
 
 
 def from_text(text, arch):
-    """A hand-written prototype, "flags:ulong stack:ptr how:u64@mem": placed like any other."""
-    word = word_bits(arch)
+    """A hand-written prototype, "flags:ulong pad stack:ptr how:u64@mem": placed like any other."""
+    word = arches.ALL[arch].word
     plain, memory = [], []
     for item in [] if text == "-" else text.split():
-        name, type_ = item.split(":")
+        name, _, type_ = item.partition(":")
         type_, _, where = type_.partition("@")
         type_ = {"ulong": "unsigned long", "uint": "unsigned int"}.get(type_, type_)
         if where == "mem":
             memory.append((name, prototypes.kind_of(type_, word), "mem"))
         else:
-            plain.append((type_, name))
-    return prototypes.place(plain, arch, word) + memory
+            plain.append((type_ or name, name))
+    return prototypes.place(plain, arch) + memory
+
+
+# Where an architecture's own entry points are.
+HOMES = {"i386": "x86", "x86_64": "x86", "x32": "x86", "aarch64": "arm64", "arm": "arm",
+         "loongarch64": "loongarch", "m68k": "m68k", "parisc": "parisc", "parisc64": "parisc",
+         "ppc": "powerpc", "ppc64": "powerpc", "ppc64le": "powerpc", "s390": "s390",
+         "s390x": "s390", "riscv64": "riscv", "sheb": "sh", "sh": "sh"}
+# 32-bit ABIs whose rows name both the 32-bit kernel's entry point and the 64-bit kernel's.
+TWICE_SERVED = ("i386", "mips", "mipsel", "parisc", "ppc")
 
 
 def defined(known, point, arch):
-    """The prototype of an entry point, and its file; None if there is none."""
+    """The prototype of an entry point, and its file; None if there is none, or two that differ."""
     if not point or point == "sys_ni_syscall":
         return None
-    point = re.sub(r"_wrapper$", "", point)
+    home = f"arch/{HOMES.get(arch, 'mips')}/"
+    plain = [entry for entry in known.get((None, point), []) if entry[0].startswith(home)]
+    if len(plain) == 1:
+        return plain[0]
+    point = re.sub(r"^__sys_", "sys_", re.sub(r"_wrapper$", "", point))
     compat = point.startswith("compat_sys_")
     found = known.get((compat, point[len("compat_sys_" if compat else "sys_"):]), [])
-    if len(found) > 1:
-        home = {"aarch64": "arch/arm64/", "arm": "arch/arm/"}.get(arch, "arch/x86/")
-        found = [entry for entry in found if entry[0].startswith(home)]
-    return found[0] if len(found) == 1 else None
+    own = [entry for entry in found if entry[0].startswith(home)]
+    others = [entry for entry in found if not entry[0].startswith("arch/")]
+    found = own or others or found
+    shapes = {tuple(shape(prototypes.place(arguments, arch))) for _, arguments in found}
+    return found[0] if len(shapes) == 1 else None
+
+
+def is_absent(entry, arch):
+    """True if the table gives the number an entry point that only says ENOSYS, or none."""
+    points = {"s390": [entry.compat], "s390x": [entry.native]}.get(
+        arch, [entry.native, entry.compat or "sys_ni_syscall"])
+    return all(p == "sys_ni_syscall" or (p is None and arch.startswith("s390")) for p in points)
 
 
 def kernel_signature(known, entry, arch):
     """(file, placed) by the kernel's source; (None, None) if it does not say."""
-    for point in [entry.native] + ([entry.compat] if arch == "i386" else []):
+    points = [entry.native] + ([entry.compat] if arches.ALL[arch].word == 32 else [])
+    for point in points if arch != "s390" else [entry.compat]:
         found = defined(known, point, arch)
         if found:
-            return found[0], prototypes.place(found[1], arch, word_bits(arch))
+            return found[0], prototypes.place(found[1], arch)
     return None, None
 
 
 def shape(placed):
     """What two readings of one call must agree on: words and widths."""
-    return [(kind[1:] if kind != "ptr" else "32", where) for _, kind, where in placed]
+    return [(kind[1:] if kind != "ptr" else "ptr", where) for _, kind, where in placed]
 
 
-def check_i386(known, entry):
+def check_twice_served(known, entry, arch):
     """The 32-bit kernel's prototype and the 64-bit kernel's compat entry must agree."""
-    native, compat = defined(known, entry.native, "i386"), defined(known, entry.compat, "i386")
+    native, compat = defined(known, entry.native, arch), defined(known, entry.compat, arch)
     if not native or not compat:
         return []
-    one = shape(prototypes.place(native[1], "i386", 32))
-    other = shape(prototypes.place(compat[1], "i386", 32))
-    return [] if one == other else [f"i386 {entry.name}: {native} but {compat}"]
+    one, other = ([(re.sub("ptr", "32", width), where) for width, where in
+                   shape(prototypes.place(found[1], arch))] for found in (native, compat))
+    return [] if one == other else [f"{arch} {entry.name}: {native} but {compat}"]
 
 
 def manual_names(manual, call, count):
@@ -141,13 +161,15 @@ def all_signatures(hand_folder, tree, man2, tables):
     grouped, wrong, unnamed = {}, [], {}
     for arch, table in tables.items():
         for entry in table.values():
-            if arch == "i386":
-                wrong += check_i386(known, entry)
+            if arch in TWICE_SERVED and (entry.name, arch) not in hand.prototypes:
+                wrong += check_twice_served(known, entry, arch)
             if (entry.name, arch) in hand.prototypes:
                 text, source = hand.prototypes[entry.name, arch]
                 placed = None if text == "unknown" else from_text(text, arch)
             else:
                 source, placed = kernel_signature(known, entry, arch)
+                if placed is None and is_absent(entry, arch):
+                    continue
                 if placed is None:
                     wrong.append(f"{arch} {entry.name}: no prototype ({entry.native}, "
                                  f"{entry.compat})")

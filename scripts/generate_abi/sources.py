@@ -5,6 +5,7 @@ import sys
 
 LINUX = ("linux-source-6.12", "6.12.117-1~deb12u1")
 MANPAGES = ("manpages-dev", "6.03-2")
+GLIBC = ("glibc-source", "2.36-9+deb12u14")
 GO_SYS = "v0.49.0"
 
 
@@ -39,6 +40,16 @@ def linux_tree(cache):
 
 def manual_pages(cache):
     return f"{debian(*MANPAGES, cache)}/usr/share/man/man2"
+
+
+def glibc_tree(cache):
+    """sysdeps/unix/sysv/linux of Debian's glibc."""
+    folder = f"{debian(*GLIBC, cache)}/usr/src/glibc"
+    name = next(n for n in sorted(os.listdir(folder)) if n.endswith(".tar.xz"))
+    tree = f"{folder}/{name[:-len('.tar.xz')]}"
+    if not os.path.isdir(tree):
+        run(["tar", "xf", name, "--wildcards", "*/arch-syscall.h"], folder)
+    return f"{tree}/sysdeps/unix/sysv/linux"
 
 
 def go_sys(cache):

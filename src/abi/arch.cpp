@@ -1,34 +1,54 @@
-// Facts about ABIs, from include/uapi/linux/audit.h and arch/*/include of Linux 6.12.
+// Facts about ABIs: data/arches.tsv, which names its sources.
 #include "callgate/abi/arch.h"
 
+#include <bit>
 #include <charconv>
 
 namespace callgate {
 namespace {
 
-constexpr std::uint32_t audit_x86_64 = 0xc000003e;
-constexpr Target little_low5{ByteOrder::little, ShiftRule::low5};
+using namespace std::string_view_literals;
+#include "abi/tables/arches.inc"
 
-constexpr std::array<ArchInfo, all_arches.size()> infos = {{
-    {Arch::x86_64, "x86_64", "SCMP_ARCH_X86_64", "amd64", audit_x86_64, 64, 0, little_low5,
-     Arch::x86_64},
-    {Arch::i386, "i386", "SCMP_ARCH_X86", "386", 0x40000003, 32, 0, little_low5, Arch::x86_64},
-    {Arch::x32, "x32", "SCMP_ARCH_X32", "", audit_x86_64, 64, x32_bit, little_low5, Arch::x86_64},
-    {Arch::aarch64, "aarch64", "SCMP_ARCH_AARCH64", "arm64", 0xc00000b7, 64, 0, little_low5,
-     Arch::aarch64},
-    {Arch::arm, "arm", "SCMP_ARCH_ARM", "arm", 0x40000028, 32, 0, little_low5, Arch::aarch64},
-}};
+constexpr std::uint32_t audit_x86_64 = infos[static_cast<std::size_t>(Arch::x86_64)].audit;
+
+constexpr bool is_in_order() {
+  for (std::size_t i = 0; i < infos.size(); ++i)
+    if (infos[i].arch != all_arches[i] || static_cast<std::size_t>(infos[i].arch) != i)
+      return false;
+  return true;
+}
+static_assert(is_in_order(), "data/arches.tsv, Arch and all_arches have one order");
 
 struct Alias {
   std::string_view name;
   Arch arch;
 };
 
-/// uname -m and common spellings beside the names of ArchInfo.
+/// uname -m, Debian's names and common spellings beside the names of ArchInfo.
 constexpr Alias aliases[] = {
-    {"x86-64", Arch::x86_64}, {"x86", Arch::i386},     {"i486", Arch::i386},  {"i586", Arch::i386},
-    {"i686", Arch::i386},     {"armv5tel", Arch::arm}, {"armv6l", Arch::arm}, {"armv7l", Arch::arm},
-    {"armv8l", Arch::arm},    {"armhf", Arch::arm},    {"armel", Arch::arm},
+    {"x86-64", Arch::x86_64},
+    {"x86", Arch::i386},
+    {"i486", Arch::i386},
+    {"i586", Arch::i386},
+    {"i686", Arch::i386},
+    {"armv5tel", Arch::arm},
+    {"armv6l", Arch::arm},
+    {"armv7l", Arch::arm},
+    {"armv8l", Arch::arm},
+    {"armhf", Arch::arm},
+    {"armel", Arch::arm},
+    {"mips64el", Arch::mipsel64},
+    {"mips64eln32", Arch::mipsel64n32},
+    {"hppa", Arch::parisc},
+    {"hppa64", Arch::parisc64},
+    {"powerpc", Arch::ppc},
+    {"powerpc64", Arch::ppc64},
+    {"powerpc64le", Arch::ppc64le},
+    {"ppc64el", Arch::ppc64le},
+    {"sh4", Arch::sh},
+    {"sh4a", Arch::sh},
+    {"sh4eb", Arch::sheb},
 };
 
 /// Reads a decimal number from the front of `text`; false if there is none that fits.
@@ -63,6 +83,32 @@ Arch native_arch() noexcept {
   return Arch::aarch64;
 #elif defined(__arm__)
   return Arch::arm;
+#elif defined(__loongarch64)
+  return Arch::loongarch64;
+#elif defined(__m68k__)
+  return Arch::m68k;
+#elif defined(__mips__)
+  constexpr bool is_big = std::endian::native == std::endian::big;
+  if (sizeof(void*) == 8) return is_big ? Arch::mips64 : Arch::mipsel64;
+#if defined(_ABIN32) && _MIPS_SIM == _ABIN32
+  return is_big ? Arch::mips64n32 : Arch::mipsel64n32;
+#else
+  return is_big ? Arch::mips : Arch::mipsel;
+#endif
+#elif defined(__hppa__)
+  return sizeof(void*) == 8 ? Arch::parisc64 : Arch::parisc;
+#elif defined(__powerpc64__)
+  return std::endian::native == std::endian::big ? Arch::ppc64 : Arch::ppc64le;
+#elif defined(__powerpc__)
+  return Arch::ppc;
+#elif defined(__s390x__)
+  return Arch::s390x;
+#elif defined(__s390__)
+  return Arch::s390;
+#elif defined(__riscv) && __riscv_xlen == 64
+  return Arch::riscv64;
+#elif defined(__sh__)
+  return std::endian::native == std::endian::big ? Arch::sheb : Arch::sh;
 #else
 #error "callgate has no tables for this architecture"
 #endif

@@ -21,6 +21,16 @@ std::span<const Constant> arch_constants(Arch arch, const ConstantSet& set) noex
   return set.of_arch[static_cast<std::size_t>(arch)];
 }
 
+std::span<const Constant> errnos(Arch arch) noexcept {
+  return errnos_of[static_cast<std::size_t>(arch)];
+}
+
+/// The first name that a list gives a value; empty if none.
+std::string_view name_of(std::span<const Constant> list, std::uint64_t value) noexcept {
+  const auto found = std::ranges::find(list, value, &Constant::value);
+  return found == list.end() ? std::string_view() : found->name;
+}
+
 /// Calls `use` with each constant of the set on that ABI, until it returns true.
 template <class Use>
 bool any_constant(Arch arch, const ConstantSet& set, const Use& use) {
@@ -59,13 +69,20 @@ std::string_view exact_name(Arch arch, const ConstantSet& set, std::uint64_t val
   return name;
 }
 
-/// Of the flags that fit in `rest`, the one with most bits; the first of several.
-const Constant* widest_flag(Arch arch, const ConstantSet& set, std::uint64_t rest) {
+/// Whether a flag is to be written before another: more bits first, then lower ones.
+bool goes_before(std::uint64_t flag, std::uint64_t other) noexcept {
+  const int bits = std::popcount(flag);
+  const int other_bits = std::popcount(other);
+  return bits > other_bits || (bits == other_bits && flag < other);
+}
+
+/// Of the flags that fit in `rest`, the one that is written first; the first of several names.
+const Constant* next_flag(Arch arch, const ConstantSet& set, std::uint64_t rest) {
   const Constant* best = nullptr;
   any_constant(arch, set, [&](const Constant& constant) {
     const bool is_field_value = (constant.value & ~set.field_mask) == 0;
     if (!is_field_value && (constant.value & ~rest) == 0 &&
-        (best == nullptr || std::popcount(constant.value) > std::popcount(best->value)))
+        (best == nullptr || goes_before(constant.value, best->value)))
       best = &constant;
     return false;
   });
@@ -96,7 +113,7 @@ std::string format_flags(Arch arch, const ConstantSet& set, std::uint64_t value,
       rest &= ~set.field_mask;
     }
   }
-  while (const Constant* flag = widest_flag(arch, set, rest)) {
+  while (const Constant* flag = next_flag(arch, set, rest)) {
     add_term(text, flag->name);
     rest &= ~flag->value;
   }
@@ -154,16 +171,40 @@ std::string format_value(Arch arch, const ConstantSet* set, std::uint64_t value,
 }
 
 std::optional<std::uint16_t> find_errno(std::string_view name) noexcept {
-  const auto* found = std::ranges::find(errnos, name, &Constant::name);
-  if (found == std::end(errnos)) return std::nullopt;
+  const auto* found = std::ranges::find(errnos_generic, name, &Constant::name);
+  if (found == std::end(errnos_generic)) return std::nullopt;
   return static_cast<std::uint16_t>(found->value);
 }
 
-std::string_view errno_name(std::uint16_t value) noexcept {
-  const auto* found = std::ranges::find(errnos, std::uint64_t{value}, &Constant::value);
-  return found != std::end(errnos) ? found->name : std::string_view();
+std::string_view errno_name(std::uint16_t value) noexcept { return name_of(errnos_generic, value); }
+
+std::string_view errno_name(Arch arch, std::uint16_t value) noexcept {
+  return name_of(errnos(arch), value);
 }
 
-std::span<const Constant> errno_constants() noexcept { return errnos; }
+std::span<const Constant> errno_constants() noexcept { return errnos_generic; }
+
+std::uint16_t errno_on(Arch arch, std::uint16_t generic) noexcept {
+  const std::span<const Constant> own = errnos(arch);
+  const auto found = std::ranges::find(own, errno_name(generic), &Constant::name);
+  return found == own.end() ? generic : static_cast<std::uint16_t>(found->value);
+}
+
+std::string_view errno_name(std::span<const Arch> arches, std::uint16_t value) noexcept {
+  const bool is_common =
+      std::ranges::all_of(arches, [&](Arch arch) { return errno_on(arch, value) == value; });
+  return is_common ? errno_name(value) : std::string_view();
+}
+
+std::optional<std::uint16_t> generic_errno(Arch arch, std::uint16_t value) noexcept {
+  if (const auto named = find_errno(errno_name(arch, value)))
+    if (errno_on(arch, *named) == value) return named;
+  return errno_on(arch, value) == value ? std::optional(value) : std::nullopt;
+}
+
+Action action_on(Arch arch, Action action) noexcept {
+  if (action.kind == ActionKind::errno_) action.data = errno_on(arch, action.data);
+  return action;
+}
 
 }  // namespace callgate

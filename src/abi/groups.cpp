@@ -1,5 +1,5 @@
-// Operation groups, from data/groups.tsv: a call stands in a group if it performs the group's
-// operation on some ABI.
+// The groups of data/groups.tsv. A call stands in an operation's group if it performs the operation
+// on some ABI.
 #include "callgate/abi/groups.h"
 
 #include <algorithm>

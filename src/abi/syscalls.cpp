@@ -8,22 +8,14 @@
 namespace callgate {
 namespace {
 
-using namespace std::string_view_literals;
-#include "abi/tables/syscalls.inc"
-
 /// The calls of one ABI.
 struct CallTable {
   std::span<const Syscall> by_number;
   std::span<const std::uint16_t> by_name;  ///< indices into by_number, in the order of names
 };
 
-constexpr std::array<CallTable, all_arches.size()> call_tables = {{
-    {calls_x86_64, by_name_x86_64},
-    {calls_i386, by_name_i386},
-    {calls_x32, by_name_x32},
-    {calls_aarch64, by_name_aarch64},
-    {calls_arm, by_name_arm},
-}};
+using namespace std::string_view_literals;
+#include "abi/tables/syscalls.inc"
 
 const CallTable& table_of(Arch arch) noexcept {
   return call_tables[static_cast<std::size_t>(arch)];

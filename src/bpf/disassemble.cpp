@@ -145,8 +145,20 @@ std::string note_of_value(const Facts& facts, Target target, std::uint32_t value
   return is_number ? std::string() : text;
 }
 
+/// The error that a return names on the ABI at hand, where that is not asm-generic's.
+std::string note_of_return(const Instruction& insn, const Facts& facts) {
+  const auto action = action_of(insn.k);
+  if (!facts.arch || !action || action->kind != ActionKind::errno_) return {};
+  const auto arch = classify(*facts.arch, facts.nr.value_or(0));
+  if (!arch || errno_on(*arch, action->data) == action->data) return {};
+  const std::string_view name = errno_name(*arch, action->data);
+  return name.empty() ? std::string()
+                      : std::string(name) + " of " + std::string(arch_info(*arch).name);
+}
+
 std::string note_of(const Instruction& insn, const Facts& facts, Target target) {
   if (!facts.reached) return "unreachable";
+  if (insn.code == op::ret_k) return note_of_return(insn, facts);
   if (insn.code == op::ld_word) return note_of_load(facts, insn.k);
   const bool compares = op::is_conditional(insn.code) && (insn.code & 0x08) == 0;
   if (!compares && insn.code != op::and_k) return {};
@@ -182,21 +194,28 @@ const Mnemonic* mnemonic_for(std::span<const Instruction> code, std::size_t inde
   return reach && *reach >= code.size() - index ? nullptr : mnemonic;
 }
 
-std::string constant_text(const Instruction& insn, std::optional<std::uint32_t> a) {
-  if (insn.code == op::ret_k) return return_text(insn.k);
+std::string constant_text(const Instruction& insn, std::optional<std::uint32_t> a,
+                          std::span<const Arch> arches) {
+  if (insn.code == op::ret_k) return return_text(insn.k, arches);
   const bool is_number = op::is_conditional(insn.code) && a == word_nr && insn.k < x32_bit;
   if (is_number) return std::to_string(insn.k);
   const std::string_view audit = a == word_arch ? bpf::audit_name(insn.k) : std::string_view();
   return audit.empty() ? bpf::number_text(insn.k) : std::string(audit);
 }
 
+/// What the text of an instruction depends on beside it.
+struct Surroundings {
+  Target target;
+  std::vector<Arch> arches;  ///< that the program tests for
+};
+
 std::string operand_text(const Instruction& insn, const Mnemonic& mnemonic, std::size_t index,
-                         Target target, std::optional<std::uint32_t> a) {
+                         const Surroundings& around, std::optional<std::uint32_t> a) {
   switch (mnemonic.operand) {
     case OperandKind::none: return {};
-    case OperandKind::data: return " " + bpf::data_name(insn.k, target.byte_order);
+    case OperandKind::data: return " " + bpf::data_name(insn.k, around.target.byte_order);
     case OperandKind::length: return " len";
-    case OperandKind::constant: return " " + constant_text(insn, a);
+    case OperandKind::constant: return " " + constant_text(insn, a, around.arches);
     case OperandKind::scratch: return " M[" + std::to_string(insn.k) + "]";
     case OperandKind::x: return " x";
     case OperandKind::a: return " a";
@@ -212,13 +231,13 @@ std::string raw_text(const Instruction& insn) {
   return shown.data();
 }
 
-std::string text_of(std::span<const Instruction> code, std::size_t index, Target target,
-                    std::optional<std::uint32_t> a) {
+std::string text_of(std::span<const Instruction> code, std::size_t index,
+                    const Surroundings& around, std::optional<std::uint32_t> a) {
   const Instruction& insn = code[index];
   const Mnemonic* mnemonic = mnemonic_for(code, index);
   if (mnemonic == nullptr) return raw_text(insn);
   std::string text(mnemonic->name);
-  text += operand_text(insn, *mnemonic, index, target, a);
+  text += operand_text(insn, *mnemonic, index, around, a);
   if (mnemonic->has_arms)
     text += ", " + target_text(index, insn.jt) + ", " + target_text(index, insn.jf);
   return text;
@@ -248,14 +267,39 @@ std::string target_line(Target target) {
 
 constexpr std::size_t comment_column = 40;
 
+/// Comparisons of arch with a constant.
+std::vector<Arch> tested_arches(std::span<const Instruction> code, std::span<const Facts> facts) {
+  std::vector<Arch> tested;
+  for (const Arch arch : all_arches) {
+    for (std::size_t pc = 0; pc < code.size(); ++pc) {
+      const bool compares = op::is_conditional(code[pc].code) && facts[pc].a == word_arch;
+      if (!compares || code[pc].k != arch_info(arch).audit) continue;
+      tested.push_back(arch);
+      break;
+    }
+  }
+  return tested;
+}
+
 }  // namespace
 
-std::string return_text(std::uint32_t value) {
+std::vector<Arch> tested_arches(std::span<const Instruction> code) {
+  return tested_arches(code, find_facts(code));
+}
+
+std::string return_text_on(Arch arch, std::uint32_t value) {
+  const auto action = action_of(value);
+  if (!action || action->kind != ActionKind::errno_) return return_text(value);
+  const std::string_view name = errno_name(arch, action->data);
+  return "errno(" + (name.empty() ? std::to_string(action->data) : std::string(name)) + ")";
+}
+
+std::string return_text(std::uint32_t value, std::span<const Arch> arches) {
   const std::uint32_t data = value & 0xffff;
   for (const bpf::ActionName& row : bpf::action_names()) {
     if (row.value != (value & 0xffff0000)) continue;
     if (row.name == "errno") {
-      const std::string_view name = errno_name(static_cast<std::uint16_t>(data));
+      const std::string_view name = errno_name(arches, static_cast<std::uint16_t>(data));
       return "errno(" + (name.empty() ? std::to_string(data) : std::string(name)) + ")";
     }
     if (data == 0) return std::string(row.name);
@@ -272,18 +316,20 @@ std::vector<std::string> instruction_notes(std::span<const Instruction> code, Ta
 }
 
 std::string instruction_text(std::span<const Instruction> code, std::size_t index, Target target) {
-  return text_of(code, index, target, find_facts(code)[index].a);
+  const std::vector<Facts> facts = find_facts(code);
+  return text_of(code, index, {target, tested_arches(code, facts)}, facts[index].a);
 }
 
 std::string disassemble(std::span<const Instruction> code, Target target,
                         const DisassemblyOptions& options) {
   const std::vector<Facts> facts = find_facts(code);
   const std::vector<bool> labelled = find_labels(code);
+  const Surroundings around{target, tested_arches(code, facts)};
   std::string text = target_line(target);
   for (std::size_t pc = 0; pc <= code.size(); ++pc) {
     if (labelled[pc]) text += "L" + std::to_string(pc) + ":\n";
     if (pc == code.size()) break;
-    std::string line = "  " + text_of(code, pc, target, facts[pc].a);
+    std::string line = "  " + text_of(code, pc, around, facts[pc].a);
     if (options.comments) {
       if (line.size() < comment_column) line.resize(comment_column, ' ');
       line += " ; " + std::to_string(pc);

@@ -21,7 +21,7 @@ constexpr const char* examples =
 struct DisasmOptions {
   std::string file;
   std::string output = "-";
-  std::string target = "little";
+  std::string target;
   std::string arches;
   bool no_comments = false;
   bool cache = false;
@@ -35,13 +35,21 @@ struct CachedCall {
   CacheStatus status;
 };
 
-/// Every call of the ABIs. The bitmap covers native and compat numbers; x32's are past its end.
+/// Whether the kernel keeps a bit for a call: for the numbers of its tables, and so not for arm's
+/// private calls or for x32's; none on mips (SECCOMP_ARCH_NATIVE and _COMPAT of
+/// arch/*/include/asm/seccomp.h).
+bool has_bitmap(Arch arch, std::uint32_t number) {
+  constexpr std::uint32_t arm_private = 0xf0000;
+  return arch_info(arch).action_cache && number < arm_private;
+}
+
+/// Every call of the ABIs.
 std::vector<CachedCall> find_cached(const Program& program, std::span<const Arch> arches) {
   std::vector<CachedCall> all;
   for (const Arch arch : arches) {
     for (const Syscall& call : syscalls(arch)) {
       CacheStatus status = cache_status(program, arch_info(arch).audit, call.number);
-      status.cached = status.cached && arch_info(arch).number_flag == 0;
+      status.cached = status.cached && has_bitmap(arch, call.number);
       all.push_back({arch, &call, status});
     }
   }
@@ -64,6 +72,12 @@ std::string cache_text(const Program& program, std::span<const CachedCall> all) 
               std::to_string(one.status.stopped_at) + ", " +
               instruction_text(program.instructions(), one.status.stopped_at, program.target()) +
               "\n";
+    }
+    if (!arch_info(all[first].arch).action_cache) {
+      text += "; constant-action cache, " + std::string(arch_info(all[first].arch).name) +
+              ": the kernel keeps none\n";
+      first = last;
+      continue;
     }
     text += "; constant-action cache, " + std::string(arch_info(all[first].arch).name) + ": " +
             std::to_string(cached) + " of " + std::to_string(last - first) +
@@ -94,20 +108,17 @@ void write_cache(JsonWriter& writer, std::span<const CachedCall> all) {
 Result<std::vector<Arch>> cache_arches(const DisasmOptions& options, const Program& program) {
   CALLGATE_TRY(std::vector<Arch> arches, parse_arches(options.arches));
   if (!arches.empty()) return arches;
-  for (const Arch arch : all_arches) {
-    if (arch_info(arch).number_flag != 0) continue;
-    for (const Instruction& insn : program.instructions()) {
-      if (insn.k != arch_info(arch).audit) continue;
-      arches.push_back(arch);
-      break;
-    }
-  }
+  arches = tested_arches(program.instructions());
+  std::erase_if(arches, [](Arch arch) { return arch_info(arch).number_flag != 0; });
   if (arches.empty()) arches.push_back(native_arch());
   return arches;
 }
 
 Result<std::string> disasm_text(const DisasmOptions& options) {
-  CALLGATE_TRY(const Target target, parse_target(options.target));
+  CALLGATE_TRY(const std::vector<Arch> named, parse_arches(options.arches));
+  const Target first = named.empty() ? Target{} : arch_info(named.front()).target;
+  CALLGATE_TRY(const Target target,
+               options.target.empty() ? Result<Target>(first) : parse_target(options.target));
   CALLGATE_TRY(const Assembly assembly, load_instructions(options.file, target));
   std::vector<CachedCall> cached;
   std::string cache;
@@ -148,7 +159,8 @@ void add_disasm_verb(CLI::App& app, Action& chosen) {
   command->add_flag("--no-comments", options->no_comments, "instructions and labels only");
   command->add_flag("--cache", options->cache,
                     "tell for each call whether the kernel allows it without running the filter");
-  command->add_option("--arch", options->arches, "with --cache: ABIs, comma-separated");
+  command->add_option("--arch", options->arches,
+                      "ABIs of --cache, comma-separated; the first is a raw filter's machine");
   command->add_flag("--json", options->json, "as JSON (docs/json.md)");
 }
 

@@ -26,7 +26,7 @@ constexpr const char* examples =
 struct EmuOptions {
   std::string file;
   std::vector<std::string> calls;
-  std::string target = "little";
+  std::string target;
   std::string arch;
   std::string number;
   std::vector<std::string> arguments;
@@ -110,8 +110,8 @@ Result<std::optional<KernelRelease>> release_for(const EmuOptions& options, Arch
   return KernelRelease(*release, {.native = native});
 }
 
-std::string answer_text(std::uint32_t result) {
-  const std::string text = return_text(result);
+std::string answer_text(Arch arch, std::uint32_t result) {
+  const std::string text = return_text_on(arch, result);
   return action_of(result) ? fmt::format("{} ({:#010x})", text, result)
                            : text + " (unknown action: the kernel kills the process)";
 }
@@ -119,7 +119,7 @@ std::string answer_text(std::uint32_t result) {
 std::string describe(const Program& program, const Answer& answer, bool with_trace) {
   std::string text =
       fmt::format("{} on {}: {}\n", answer.call.text, arch_info(answer.call.arch).name,
-                  answer_text(answer.trace.result));
+                  answer_text(answer.call.arch, answer.trace.result));
   if (answer.kernel) text += explain_call(*answer.kernel, program, answer.call.data);
   if (!with_trace) return text;
   const auto notes = instruction_notes(program.instructions(), program.target());
@@ -171,7 +171,7 @@ void write_answer(JsonWriter& writer, const Program& program, const Answer& answ
     json_string(writer, fmt::format("{:#x}", argument));
   writer.EndArray();
   json_member(writer, "result", answer.trace.result);
-  json_member(writer, "action", return_text(answer.trace.result));
+  json_member(writer, "action", return_text_on(answer.call.arch, answer.trace.result));
   json_key(writer, "path");
   writer.StartArray();
   for (const std::uint16_t index : answer.trace.path) writer.Uint(index);
@@ -200,8 +200,10 @@ std::string render_answers(const EmuOptions& options, const Program& program,
 }
 
 Result<std::string> emulate_calls(const EmuOptions& options) {
-  CALLGATE_TRY(const Target target, parse_target(options.target));
   CALLGATE_TRY(const std::vector<CallExpression> calls, read_calls(options));
+  CALLGATE_TRY(const Target target, options.target.empty()
+                                        ? Result<Target>(arch_info(calls.front().arch).target)
+                                        : parse_target(options.target));
   CALLGATE_TRY(const Program program, load_program(options.file, target));
   std::vector<Answer> answers;
   for (const CallExpression& call : calls) {
@@ -230,7 +232,8 @@ void add_emu_verb(CLI::App& app, Action& chosen) {
   command->add_option("--arg", options->arguments, "INDEX=VALUE: a raw argument word of --nr")
       ->allow_extra_args(false);
   command->add_option("--ip", options->ip, "instruction pointer of the calls");
-  command->add_option("--target", options->target, target_help);
+  command->add_option("--target", options->target,
+                      std::string(target_help) + "; default: the first call's ABI");
   command->add_option("--kernel", options->kernel, "a release, such as 4.4: what it makes of it");
   command->add_flag("--trace", options->trace, "print every instruction that runs");
   command->add_flag("--json", options->json, "as JSON (docs/json.md)");

@@ -5,6 +5,7 @@
 namespace callgate::cli {
 
 Result<Target> parse_target(std::string_view text) {
+  if (const auto arch = find_arch(text)) return arch_info(*arch).target;
   Target target;
   const std::size_t comma = text.find(',');
   const std::string_view order = text.substr(0, comma);
@@ -12,7 +13,7 @@ Result<Target> parse_target(std::string_view text) {
       comma == std::string_view::npos ? std::string_view("low5") : text.substr(comma + 1);
   if ((order != "little" && order != "big") || (rule != "low5" && rule != "low6"))
     return fail("no target `" + std::string(text) + "`",
-                "little, big, little,low6 or big,low6 (low5 unless said otherwise)");
+                "an ABI such as s390x, or little, big, little,low6 or big,low6");
   target.byte_order = order == "big" ? ByteOrder::big : ByteOrder::little;
   target.shift_rule = rule == "low6" ? ShiftRule::low6 : ShiftRule::low5;
   return target;

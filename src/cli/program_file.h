@@ -10,9 +10,10 @@
 
 namespace callgate::cli {
 
-/// Adds `--target` to a verb: little or big, and `,low6` where shifts look at 6 bits.
+/// The `--target` of a verb: an ABI, or little or big, and `,low6` where shifts look at 6 bits.
 inline constexpr const char* target_help =
-    "machine of a raw filter: little, big, and \",low6\" where X shifts by 6 bits (powerpc, s390)";
+    "machine of a raw filter: an ABI such as s390x, or little or big, and \",low6\" where X shifts "
+    "by 6 bits (powerpc, s390)";
 [[nodiscard]] Result<Target> parse_target(std::string_view text);
 
 /// Instructions as they were read; raw ones have no places.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "callgate/abi/constants.h"
 #include "compiler/diagram.h"
 #include "compiler/emit.h"
 #include "compiler/passes/passes.h"
@@ -281,11 +282,12 @@ CallGraph laid_out(const CallLowering& call, CallStyle style) {
 Result<CallGraph> lower_call(const Policy& policy, Arch arch, const NumberPiece& piece,
                              CallStyle style) {
   const Syscall* call = find_syscall(arch, piece.numbers.first);
-  CallLowering lowering(arch, piece.numbers.first, piece.fallback.ret(), arch_info(arch).target);
+  CallLowering lowering(arch, piece.numbers.first, action_on(arch, piece.fallback).ret(),
+                        arch_info(arch).target);
   for (const std::size_t index : piece.rules) {
     const Rule& rule = policy.rules[index];
     CALLGATE_TRY(Resolved condition, resolve(policy, rule, arch, call));
-    lowering.add({index, rule.action.ret(), std::move(condition)});
+    lowering.add({index, action_on(arch, rule.action).ret(), std::move(condition)});
   }
   return laid_out(lowering, style);
 }

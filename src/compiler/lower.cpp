@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "callgate/abi/constants.h"
 #include "compiler/word_tree.h"
 
 namespace callgate {
@@ -53,7 +54,7 @@ class Lowering {
       const std::uint32_t audit = arch_info(arch).audit;
       if (std::find(audits.begin(), audits.end(), audit) == audits.end()) audits.push_back(audit);
     }
-    NodeId root = builder_.returns(policy_.unlisted.ret());
+    NodeId root = unlisted();
     for (auto audit = audits.rbegin(); audit != audits.rend(); ++audit) {
       CALLGATE_TRY(const NodeId block, audit_block(*audit));
       root = builder_.test(arch_word, Compare::eq, *audit, block, root);
@@ -63,6 +64,11 @@ class Lowering {
   }
 
  private:
+  /// For calls of ABIs that are not listed: an errno under the first ABI's number.
+  [[nodiscard]] NodeId unlisted() {
+    return builder_.returns(action_on(arches_.front(), policy_.unlisted).ret());
+  }
+
   [[nodiscard]] bool is_listed(Arch arch) const {
     return std::find(arches_.begin(), arches_.end(), arch) != arches_.end();
   }
@@ -83,7 +89,7 @@ class Lowering {
 
   Result<void> add_numbers(Arch arch, std::uint32_t start, std::vector<Piece>& pieces) {
     if (!is_listed(arch)) {
-      pieces.push_back({start, builder_.returns(policy_.unlisted.ret())});
+      pieces.push_back({start, unlisted()});
       return {};
     }
     CALLGATE_TRY(const std::vector<NumberPiece> numbers, number_pieces(policy_, arch));
@@ -98,7 +104,7 @@ class Lowering {
   /// listed, -1 gets `otherwise`.
   Result<NodeId> skipped_node(Arch low) {
     if (is_listed(low)) return piece_node(low, skipped_piece(policy_, low));
-    return builder_.returns(policy_.otherwise.ret());
+    return builder_.returns(action_on(low, policy_.otherwise).ret());
   }
 
   Result<NodeId> piece_node(Arch arch, const NumberPiece& piece) {
@@ -153,12 +159,15 @@ class Lowering {
 Result<Lowered> lower(const Policy& policy, std::span<const Arch> arches,
                       const LowerOptions& options) {
   if (arches.empty()) return fail("no architecture to compile for");
+  const ArchInfo& first = arch_info(arches.front());
   for (const Arch arch : arches) {
-    if (arch_info(arch).target == arch_info(arches.front()).target) continue;
-    return fail(std::string(arch_info(arch).name) + " and " +
-                    std::string(arch_info(arches.front()).name) +
-                    " have different byte orders: one program cannot serve both",
-                "compile once for each byte order");
+    const ArchInfo& info = arch_info(arch);
+    if (info.target == first.target) continue;
+    const bool is_order = info.target.byte_order != first.target.byte_order;
+    return fail(std::string(info.name) + " and " + std::string(first.name) +
+                    (is_order ? " have different byte orders" : " are different machines") +
+                    ": one program cannot serve both",
+                is_order ? "compile once for each byte order" : "compile once for each machine");
   }
   return Lowering(policy, arches, options).run();
 }

@@ -6,7 +6,10 @@
 //   n5: return kill_process
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "callgate/abi/action.h"
+#include "callgate/abi/constants.h"
 #include "compiler/dag.h"
 
 namespace callgate {
@@ -22,13 +25,29 @@ std::string_view sign(Compare compare) {
   return "?";
 }
 
-std::string return_text(std::uint32_t ret) {
-  const auto action = action_of(ret);
-  return action ? to_string(*action) : fmt::format("{:#x}", ret);
+/// The ABIs for which a graph tests arch.
+std::vector<Arch> tested_arches(const DecisionDag& dag) {
+  std::vector<Arch> tested;
+  for (const Arch arch : all_arches) {
+    const bool is_tested = std::ranges::any_of(dag.nodes, [&](const Node& node) {
+      return node.kind == Node::Kind::test && node.subject.word == 1 &&
+             node.k == arch_info(arch).audit;
+    });
+    if (is_tested) tested.push_back(arch);
+  }
+  return tested;
 }
 
-std::string print_node(const Node& node, ByteOrder order) {
-  if (node.kind == Node::Kind::returns) return "return " + return_text(node.k);
+std::string return_text(std::uint32_t ret, std::span<const Arch> arches) {
+  const auto action = action_of(ret);
+  if (!action) return fmt::format("{:#x}", ret);
+  const bool has_number =
+      action->kind == ActionKind::errno_ && errno_name(arches, action->data).empty();
+  return has_number ? fmt::format("errno({})", action->data) : to_string(*action);
+}
+
+std::string print_node(const Node& node, ByteOrder order, std::span<const Arch> arches) {
+  if (node.kind == Node::Kind::returns) return "return " + return_text(node.k, arches);
   if (node.kind == Node::Kind::entry) return fmt::format("begin n{}", node.yes);
   std::string text = word_name(node.subject.word, order);
   if (node.subject.mask != no_mask) text += fmt::format(" & {:#x}", node.subject.mask);
@@ -49,9 +68,10 @@ std::string print_chain(const Chain& chain) {
 }  // namespace
 
 std::string print(const DecisionDag& dag) {
+  const std::vector<Arch> arches = tested_arches(dag);
   std::string text;
   for (std::size_t id = 0; id < dag.nodes.size(); ++id) {
-    text += fmt::format("n{}: {}\n", id, print_node(dag.nodes[id], dag.target.byte_order));
+    text += fmt::format("n{}: {}\n", id, print_node(dag.nodes[id], dag.target.byte_order, arches));
   }
   for (const Chain& chain : dag.chains) text += print_chain(chain) + "\n";
   return text;

@@ -18,16 +18,22 @@ constexpr std::uint16_t eperm = 1;
 /// libseccomp refuses an errno from here on (MAX_ERRNO of its include/seccomp.h.in).
 constexpr std::uint16_t libseccomp_errno_end = 4095;
 
-/// Docker's name of an architecture in includes.arches: Go's, but "x86" for 386.
+/// Docker's name of an architecture in includes.arches (goToNative of seccomp_linux.go).
 std::string_view docker_arch_name(Arch arch) {
   switch (arch) {
     case Arch::x86_64: return "amd64";
     case Arch::i386: return "x86";
     case Arch::aarch64: return "arm64";
-    case Arch::arm: return "arm";
-    case Arch::x32: return "x32";
+    case Arch::mipsel64n32: return "mips3l64n32";
+    default: return arch_info(arch).name;
   }
-  return {};
+}
+
+/// What libseccomp makes of socketcall and ipc is modelled for i386 only, and aarch64's family has
+/// neither.
+bool is_modelled(Arch arch) {
+  const Arch native = arch_info(arch).native;
+  return native == Arch::x86_64 || native == Arch::aarch64;
 }
 
 bool contains(const std::vector<Text>& texts, std::string_view word) {
@@ -106,6 +112,12 @@ void Selection::add_arch(const Text& name) {
                                  name.value, arch_info(context_.arch).name));
     return;
   }
+  if (!is_modelled(*arch)) {
+    error(name.span,
+          fmt::format("what libseccomp makes of a profile for {} is not modelled", name.value),
+          "take it out: this machine makes none of its calls");
+    return;
+  }
   const auto& listed = section_.listed_arches;
   if (std::find(listed.begin(), listed.end(), *arch) == listed.end()) {
     section_.listed_arches.push_back(*arch);
@@ -113,6 +125,15 @@ void Selection::add_arch(const Text& name) {
 }
 
 void Selection::arches() {
+  if (!is_modelled(context_.arch)) {
+    error(
+        profile_.span,
+        fmt::format("profiles are read for x86-64 and arm64 machines, not for {}: what libseccomp "
+                    "makes of them there is not modelled",
+                    arch_info(context_.arch).name));
+    section_.arches = {context_.arch};
+    return;
+  }
   for (const Text& name : profile_.arches) add_arch(name);
   if (!profile_.arch_map.empty()) {
     if (!reads_extensions()) {

@@ -2,6 +2,7 @@
 // 6.12, 6.1 and 4.17).
 #include <algorithm>
 
+#include "callgate/abi/constants.h"
 #include "callgate/bpf/emulate.h"
 #include "callgate/kernel/task_model.h"
 
@@ -12,22 +13,19 @@ constexpr std::uint32_t uretprobe_nr = 335;
 constexpr std::uint32_t uprobe_nr = 336;
 constexpr std::uint32_t allow_ret = static_cast<std::uint32_t>(ActionKind::allow);
 
-/// The calls of strict mode: read, write, exit and the sigreturn of <asm/seccomp.h>.
-std::span<const std::uint32_t> strict_calls(std::uint32_t audit, std::uint32_t nr) {
-  static constexpr std::array<std::uint32_t, 4> x86_64 = {0, 1, 60, 15};
-  static constexpr std::array<std::uint32_t, 4> i386 = {3, 4, 1, 119};
-  static constexpr std::array<std::uint32_t, 4> aarch64 = {63, 64, 93, 139};
-  static constexpr std::array<std::uint32_t, 4> arm = {3, 4, 1, 173};
-  const auto arch = classify(audit, nr);
-  if (!arch) return {};
-  switch (*arch) {
-    case Arch::x86_64: return x86_64;
-    case Arch::i386: return i386;
-    case Arch::aarch64: return aarch64;
-    case Arch::arm: return arm;
-    case Arch::x32: break;  // its numbers are compared with i386's
-  }
-  return {};
+/// Whether strict mode lets a call through: read, write, exit and the sigreturn of <asm/seccomp.h>
+/// (6.12), which is the old one on i386, on ppc beside ppc64 and on s390.
+bool is_strict_call(const SeccompData& data) {
+  const auto arch = classify(data.arch, data.nr);
+  // x32's numbers are compared with i386's.
+  if (!arch || *arch == Arch::x32) return false;
+  const Syscall* call = find_syscall(*arch, data.nr);
+  if (call == nullptr) return false;
+  const bool is_old =
+      *arch == Arch::i386 || *arch == Arch::ppc || *arch == Arch::s390 || *arch == Arch::s390x;
+  const std::string_view name = call->name;
+  return name == "read" || name == "write" || name == "exit" ||
+         name == (is_old ? "sigreturn" : "rt_sigreturn");
 }
 
 }  // namespace
@@ -70,8 +68,7 @@ void TaskModel::record(const ThreadState& thread, const SeccompData& data, int s
 
 KernelVerdict TaskModel::strict_verdict(const ThreadState& thread, const SeccompData& data) const {
   KernelVerdict verdict{.reason = CallReason::strict};
-  const auto allowed = strict_calls(data.arch, data.nr);
-  if (std::ranges::find(allowed, data.nr) != allowed.end()) return verdict;
+  if (is_strict_call(data)) return verdict;
   if (is_exempt(data)) return {.reason = CallReason::exempt};
   const ProcessState& process = processes_[thread.process];
   const bool others_live =
@@ -118,6 +115,7 @@ void TaskModel::kill_verdict(const ThreadState& thread, const SeccompData& data,
 void TaskModel::decide(const ThreadState& thread, const SeccompData& data, bool after_trace,
                        KernelVerdict& verdict) const {
   const ActionReading reading = read_action(release_, *verdict.ret);
+  const int enosys = errno_on(release_.config().native, uapi::enosys);
   if (!reading.kind) verdict.reason = CallReason::unknown_action;
   const auto returns = [&](int errno_value, CallReason reason) {
     verdict.result = CallResult::returns;
@@ -135,12 +133,11 @@ void TaskModel::decide(const ThreadState& thread, const SeccompData& data, bool 
     case ActionKind::trace:
       if (after_trace) return;
       if (!thread.tracer || !thread.tracer->seccomp_events)
-        return returns(uapi::enosys, CallReason::no_tracer);
+        return returns(enosys, CallReason::no_tracer);
       verdict.result = CallResult::traced;
       return;
     case ActionKind::user_notif:
-      if (!filters_[*verdict.filter].listening)
-        return returns(uapi::enosys, CallReason::no_listener);
+      if (!filters_[*verdict.filter].listening) return returns(enosys, CallReason::no_listener);
       verdict.result = CallResult::waits;
       return;
     case ActionKind::kill_thread:

@@ -41,7 +41,7 @@ std::optional<ChainProof::Block> ChainProof::block_of(const DecisionList& list, 
   if (item < list.items.size() && list.items[item].rule == rule)
     return Block{.step = {list.items[item].condition, list.items[item].ret}};
   if (list.rest.rule == rule && item == list.items.size() && !is_over)
-    return Block{.step = {always, normalise(list.rest.action.ret())}};
+    return Block{.step = {always, list.rest_ret}};
   // A rule that is not in the list never matches this call.
   const bool is_listed = list.rest.rule == rule ||
                          std::any_of(list.items.begin(), list.items.end(),

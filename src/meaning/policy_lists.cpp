@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "callgate/abi/constants.h"
 #include "callgate/meaning/proof.h"
 
 namespace callgate::meaning {
@@ -15,9 +16,16 @@ void append(std::string& key, std::uint64_t value) {
   for (unsigned i = 0; i < 8; ++i) key.push_back(static_cast<char>(value >> (8 * i)));
 }
 
+std::uint32_t ret_on(Arch arch, Action action) { return normalise(action_on(arch, action).ret()); }
+
+/// The list of calls that no rule tells apart.
+DecisionList plain(Arch arch, const Verdict& verdict) {
+  return {.items = {}, .rest = verdict, .rest_ret = ret_on(arch, verdict.action)};
+}
+
 std::string key_of(const DecisionList& list) {
   std::string key;
-  append(key, list.rest.action.ret());
+  append(key, list.rest_ret);
   append(key, static_cast<std::uint64_t>(list.rest.source));
   append(key, list.rest.rule ? *list.rest.rule + 1 : 0);
   for (const ListItem& item : list.items) {
@@ -59,7 +67,8 @@ PolicyLists::PolicyLists(const Policy& policy, std::span<const Arch> arches,
                          ConditionTable& conditions)
     : policy_(policy), arches_(arches), conditions_(conditions) {
   // List 0 is that of every call of an ABI that is not listed.
-  (void)intern({.rest = {policy.unlisted, Verdict::Source::unlisted, {}}});
+  const Arch first = arches.empty() ? native_arch() : arches.front();
+  (void)intern(plain(first, {policy.unlisted, Verdict::Source::unlisted, {}}));
   needs_call_.reserve(policy.rules.size());
   for (const Rule& rule : policy.rules)
     needs_call_.push_back(names_parameter(rule.condition) ? 1 : 0);
@@ -92,7 +101,8 @@ void PolicyLists::add_piece(ArchSpans& out, std::uint32_t first, std::uint32_t l
   const bool is_skipped_x32 =
       first == skipped_call && arch == Arch::x86_64 && contains(arches_, Arch::x32);
   const std::uint32_t list =
-      is_skipped_x32 ? intern({.rest = {policy_.otherwise, Verdict::Source::otherwise, {}}}) : 0;
+      is_skipped_x32 ? intern(plain(Arch::x32, {policy_.otherwise, Verdict::Source::otherwise, {}}))
+                     : 0;
   out.spans.push_back({first, list});
 }
 
@@ -140,16 +150,17 @@ ConditionId PolicyLists::condition_of(std::size_t rule, Arch arch, const Syscall
 
 DecisionList PolicyLists::list_for(std::span<const std::uint32_t> rules, Arch arch,
                                    std::uint32_t number) {
-  DecisionList list{.rest = unmatched(arch, number)};
+  DecisionList list = plain(arch, unmatched(arch, number));
   const Syscall* call = find_syscall(arch, number);
   for (const std::uint32_t rule : rules) {
     const ConditionId condition = condition_of(rule, arch, call);
     const Action action = policy_.rules[rule].action;
     if (condition == always) {
       list.rest = {action, Verdict::Source::rule, rule};
+      list.rest_ret = ret_on(arch, action);
       break;
     }
-    if (condition != never) list.items.push_back({condition, normalise(action.ret()), rule});
+    if (condition != never) list.items.push_back({condition, ret_on(arch, action), rule});
   }
   return list;
 }

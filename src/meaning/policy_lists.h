@@ -22,6 +22,7 @@ struct ListItem {
 struct DecisionList {
   std::vector<ListItem> items;
   Verdict rest;
+  std::uint32_t rest_ret = 0;  ///< what the filter returns for `rest`, normalised
   bool operator==(const DecisionList&) const = default;
 };
 

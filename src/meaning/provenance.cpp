@@ -34,7 +34,7 @@ Explanation explain(const Policy& policy, std::span<const Arch> arches, const Pr
   Explanation result{.verdict = decided_by(policy, arches, data, budget).value_or(evaluated),
                      .trace = trace(program, data)};
   result.agrees = result.verdict == evaluated &&
-                  normalise(result.trace.result) == normalise(evaluated.action.ret());
+                  normalise(result.trace.result) == normalise(returned(policy, arches, data));
   return result;
 }
 

@@ -55,7 +55,7 @@ Diagram PolicySide::layer1() {
   std::uint32_t next = list_base;
   for (const DecisionList& decisions : lists_.lists()) {
     const bool is_plain = decisions.items.empty();
-    terminals.push_back(is_plain ? layer_.returns.terminal_of(decisions.rest.action.ret())
+    terminals.push_back(is_plain ? layer_.returns.terminal_of(decisions.rest_ret)
                                  : terminal(next));
     ++next;
   }
@@ -68,13 +68,13 @@ Diagram PolicySide::layer2(Diagram terminal, Question& question) {
 }
 
 std::uint32_t PolicySide::at(const SeccompData& data) const {
-  return normalise(evaluate(policy_, arches_, data).action.ret());
+  return normalise(returned(policy_, arches_, data));
 }
 
 Diagram list_diagram(const DecisionList& list, std::size_t begin, const ConditionTable& conditions,
                      Question& question) {
   ConditionDiagrams diagrams(conditions, question.store, question.order);
-  Diagram result = question.results.of(list.rest.action.ret());
+  Diagram result = question.results.of(list.rest_ret);
   for (std::size_t i = list.items.size(); i-- > begin;) {
     const ListItem& item = list.items[i];
     const Diagram then = question.results.of(item.ret);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "callgate/abi/constants.h"
 #include "callgate/policy/resolve.h"
 #include "policy/width.h"
 
@@ -149,6 +150,14 @@ Verdict evaluate(const Policy& policy, std::span<const Arch> arches, const Secco
     if (matches(policy, policy.rules[i], *arch, data))
       return {policy.rules[i].action, Verdict::Source::rule, i};
   return unmatched(policy, *arch, data.nr);
+}
+
+std::uint32_t returned(const Policy& policy, std::span<const Arch> arches,
+                       const SeccompData& data) {
+  const Action action = evaluate(policy, arches, data).action;
+  const std::optional<Arch> arch = classify(data.arch, data.nr);
+  if (arch && lists(arches, *arch)) return action_on(*arch, action).ret();
+  return (arches.empty() ? action : action_on(arches.front(), action)).ret();
 }
 
 }  // namespace callgate

@@ -191,7 +191,7 @@ TEST(KernelVerdicts, RealCallsGetWhatTheRulesSay) {
     const auto calls = real_calls(sample, random, with_i386);
     if (!kernel.run(program.code(), calls)) GTEST_SKIP() << "this process may install no filter";
     for (std::size_t j = 0; j < calls.size(); ++j) {
-      const std::uint32_t wanted = evaluate(sample.policy, sample.arches, calls[j]).action.ret();
+      const std::uint32_t wanted = returned(sample.policy, sample.arches, calls[j]);
       const auto got = static_cast<std::int32_t>(kernel.result(j));
       ASSERT_EQ(-got, static_cast<std::int32_t>(program.errno_of(wanted)))
           << "policy " << i << " nr " << calls[j].nr << (is_i386(calls[j]) ? " i386" : "");

@@ -11,17 +11,52 @@
 
 namespace callgate {
 
-/// An ABI. x32 shares x86-64's audit number; bit 30 of the call number tells it apart.
-enum class Arch : std::uint8_t { x86_64, i386, x32, aarch64, arm };
+/// An ABI. x32 shares x86-64's audit number; bit 30 of the call number tells it apart. mips is the
+/// o32 ABI, mips64n32 and x32 have 32-bit addresses in 64-bit registers; sh is little-endian, sheb
+/// big-endian.
+enum class Arch : std::uint8_t {
+  x86_64,
+  i386,
+  x32,
+  aarch64,
+  arm,
+  loongarch64,
+  m68k,
+  mips,
+  mips64,
+  mips64n32,
+  mipsel,
+  mipsel64,
+  mipsel64n32,
+  parisc,
+  parisc64,
+  ppc,
+  ppc64,
+  ppc64le,
+  s390,
+  s390x,
+  riscv64,
+  sheb,
+  sh,
+};
 
-inline constexpr std::array all_arches = {Arch::x86_64, Arch::i386, Arch::x32, Arch::aarch64,
-                                          Arch::arm};
+/// Every ABI: docs/architectures.md says what is known of each and by which test.
+inline constexpr std::array all_arches = {
+    Arch::x86_64,      Arch::i386,     Arch::x32,         Arch::aarch64, Arch::arm,
+    Arch::loongarch64, Arch::m68k,     Arch::mips,        Arch::mips64,  Arch::mips64n32,
+    Arch::mipsel,      Arch::mipsel64, Arch::mipsel64n32, Arch::parisc,  Arch::parisc64,
+    Arch::ppc,         Arch::ppc64,    Arch::ppc64le,     Arch::s390,    Arch::s390x,
+    Arch::riscv64,     Arch::sheb,     Arch::sh};
 
 /// Which half of a 64-bit word of seccomp_data comes first in memory.
 enum class ByteOrder : std::uint8_t { little, big };
 
-/// What a shift by X >= 32 does: the machine looks at the low 5 bits (x86, arm, the interpreter) or
-/// at the low 6 (powerpc, s390). net/core/filter.c leaves it to the JIT.
+/// What a shift by X >= 32 does: the machine looks at the low 5 bits (x86, arm64, mips, riscv,
+/// loongarch, and the interpreter of kernel/bpf/core.c, which is all that m68k and sh have) or at
+/// the low 6 (powerpc, s390). arch/*/net/bpf_jit* of Linux 6.12. Two JITs do otherwise and are not
+/// modelled: a 32-bit arm kernel's looks at the low 8 bits, and a 32-bit parisc kernel's shifts
+/// right by the value that it shifts. callgate emits no such shift; only foreign programs have
+/// them.
 enum class ShiftRule : std::uint8_t { low5, low6 };
 
 /// What a program means depends on these two facts about the machine it runs on.
@@ -42,11 +77,13 @@ struct ArchInfo {
   std::uint32_t number_flag;  ///< bit set in every call number (x32: 0x40000000), else 0
   Target target;              ///< of the kernel that serves this ABI
   Arch native;                ///< the 64-bit ABI beside which it runs; itself if native
+  bool action_cache;          ///< the kernel remembers which of its calls are always allowed
 };
 
 [[nodiscard]] const ArchInfo& arch_info(Arch arch) noexcept;
-/// By canonical, OCI or uname -m name ("x86_64", "SCMP_ARCH_X86", "i686", "arm64", "armv7l",
-/// "amd64").
+/// By canonical, OCI, Go or uname -m name ("x86_64", "SCMP_ARCH_X86", "i686", "arm64", "armv7l",
+/// "amd64"). A name that both byte orders share ("mips64") is the big-endian ABI's, as in
+/// libseccomp.
 [[nodiscard]] std::optional<Arch> find_arch(std::string_view name) noexcept;
 /// The ABI of the running program's kernel entry, as compiled.
 [[nodiscard]] Arch native_arch() noexcept;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "callgate/abi/action.h"
 #include "callgate/abi/syscalls.h"
 
 namespace callgate {
@@ -34,11 +35,26 @@ struct ConstantSet {
 [[nodiscard]] std::string format_value(Arch arch, const ConstantSet* set, std::uint64_t value,
                                        unsigned bits, bool is_signed);
 
-/// errno by name ("EPERM", also "ENOTSUP") as asm-generic numbers them: all ABIs in the tables
-/// agree.
+/// errno by name ("EPERM", also "ENOTSUP") as asm-generic numbers them: what an Action's data
+/// holds.
 [[nodiscard]] std::optional<std::uint16_t> find_errno(std::string_view name) noexcept;
-/// "EPERM", or an empty view.
+/// "EPERM", or an empty view, of an asm-generic number.
 [[nodiscard]] std::string_view errno_name(std::uint16_t value) noexcept;
+/// The name of the error to which an ABI gives that number ("ENOSYS" for 89 on mips), or empty.
+[[nodiscard]] std::string_view errno_name(Arch arch, std::uint16_t value) noexcept;
 [[nodiscard]] std::span<const Constant> errno_constants() noexcept;
+
+/// The number that an ABI has for the error of an asm-generic number: mips, parisc and powerpc have
+/// others (asm/errno.h). A number that names no error there stays as it is.
+[[nodiscard]] std::uint16_t errno_on(Arch arch, std::uint16_t generic) noexcept;
+/// "EPERM" where all these ABIs have asm-generic's number for it: what a filter that serves them
+/// may be written with. Else an empty view.
+[[nodiscard]] std::string_view errno_name(std::span<const Arch> arches,
+                                          std::uint16_t value) noexcept;
+/// The asm-generic number of the error to which an ABI gives that number, such that errno_on()
+/// gives it back; none if there is no such number.
+[[nodiscard]] std::optional<std::uint16_t> generic_errno(Arch arch, std::uint16_t value) noexcept;
+/// An action as a filter returns it on that ABI: an errno under the ABI's number.
+[[nodiscard]] Action action_on(Arch arch, Action action) noexcept;
 
 }  // namespace callgate

@@ -45,7 +45,12 @@ struct DisassemblyOptions {
 [[nodiscard]] std::vector<std::string> instruction_notes(std::span<const Instruction> code,
                                                          Target target);
 
-/// A filter's return value in the assembler's words: "allow", "errno(EPERM)", "0x7fff0001".
-[[nodiscard]] std::string return_text(std::uint32_t value);
+/// The ABIs whose audit numbers a program compares arch with.
+[[nodiscard]] std::vector<Arch> tested_arches(std::span<const Instruction> code);
+/// A filter's return value in the assembler's words: "allow", "errno(EPERM)", "0x7fff0001". An
+/// error has its name if those ABIs give it asm-generic's number, else its number alone.
+[[nodiscard]] std::string return_text(std::uint32_t value, std::span<const Arch> arches = {});
+/// What a return value is on one ABI: an error by the name that it has there.
+[[nodiscard]] std::string return_text_on(Arch arch, std::uint32_t value);
 
 }  // namespace callgate

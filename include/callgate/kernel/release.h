@@ -84,7 +84,7 @@ struct KernelChange {
 
 /// What a kernel was built with, and the machine.
 struct KernelConfig {
-  Arch native = Arch::x86_64;             ///< x86_64, i386, aarch64 or arm
+  Arch native = Arch::x86_64;             ///< the machine: the ABI of its own kernel
   bool seccomp = true;                    ///< CONFIG_SECCOMP
   bool seccomp_filter = true;             ///< CONFIG_SECCOMP_FILTER
   bool checkpoint_restore = true;         ///< CONFIG_CHECKPOINT_RESTORE

@@ -1,6 +1,9 @@
 #include "callgate/abi/arch.h"
 
 #include <gtest/gtest.h>
+#include <linux/audit.h>
+
+#include <utility>
 
 #include "callgate/abi/action.h"
 
@@ -22,7 +25,11 @@ TEST(Classify, OtherAudits) {
   EXPECT_EQ(classify(0xc00000b7, 63), Arch::aarch64);
   EXPECT_EQ(classify(0x40000028, 0xf0005), Arch::arm);
   EXPECT_EQ(classify(0, 0), std::nullopt);
-  EXPECT_EQ(classify(0x80000016, 1), std::nullopt);
+  EXPECT_EQ(classify(0x80000016, 1), Arch::s390x);
+  EXPECT_EQ(classify(0x00000008, 4001), Arch::mips);
+  EXPECT_EQ(classify(0xe0000008, 6000), Arch::mipsel64n32);
+  EXPECT_EQ(classify(0x80000015, 1), Arch::ppc64);
+  EXPECT_EQ(classify(0x00000015, 1), std::nullopt);
 }
 
 TEST(FindArch, EveryName) {
@@ -37,6 +44,51 @@ TEST(FindArch, EveryName) {
   EXPECT_EQ(find_arch("armv7l"), Arch::arm);
   EXPECT_EQ(find_arch(""), std::nullopt);
   EXPECT_EQ(find_arch("X86_64"), std::nullopt);
+  EXPECT_EQ(find_arch("mips64"), Arch::mips64);
+  EXPECT_EQ(find_arch("mips64el"), Arch::mipsel64);
+  EXPECT_EQ(find_arch("ppc64el"), Arch::ppc64le);
+  EXPECT_EQ(find_arch("hppa"), Arch::parisc);
+}
+
+/// AUDIT_ARCH_* of <linux/audit.h>.
+TEST(ArchInfo, AuditNumbersOfTheHeader) {
+  const std::pair<Arch, std::uint32_t> rows[] = {{Arch::x86_64, AUDIT_ARCH_X86_64},
+                                                 {Arch::i386, AUDIT_ARCH_I386},
+                                                 {Arch::x32, AUDIT_ARCH_X86_64},
+                                                 {Arch::aarch64, AUDIT_ARCH_AARCH64},
+                                                 {Arch::arm, AUDIT_ARCH_ARM},
+                                                 {Arch::loongarch64, AUDIT_ARCH_LOONGARCH64},
+                                                 {Arch::m68k, AUDIT_ARCH_M68K},
+                                                 {Arch::mips, AUDIT_ARCH_MIPS},
+                                                 {Arch::mips64, AUDIT_ARCH_MIPS64},
+                                                 {Arch::mips64n32, AUDIT_ARCH_MIPS64N32},
+                                                 {Arch::mipsel, AUDIT_ARCH_MIPSEL},
+                                                 {Arch::mipsel64, AUDIT_ARCH_MIPSEL64},
+                                                 {Arch::mipsel64n32, AUDIT_ARCH_MIPSEL64N32},
+                                                 {Arch::parisc, AUDIT_ARCH_PARISC},
+                                                 {Arch::parisc64, AUDIT_ARCH_PARISC64},
+                                                 {Arch::ppc, AUDIT_ARCH_PPC},
+                                                 {Arch::ppc64, AUDIT_ARCH_PPC64},
+                                                 {Arch::ppc64le, AUDIT_ARCH_PPC64LE},
+                                                 {Arch::s390, AUDIT_ARCH_S390},
+                                                 {Arch::s390x, AUDIT_ARCH_S390X},
+                                                 {Arch::riscv64, AUDIT_ARCH_RISCV64},
+                                                 {Arch::sheb, AUDIT_ARCH_SH},
+                                                 {Arch::sh, AUDIT_ARCH_SHEL}};
+  EXPECT_EQ(std::size(rows), all_arches.size());
+  for (const auto& [arch, audit] : rows)
+    EXPECT_EQ(arch_info(arch).audit, audit) << arch_info(arch).name;
+}
+
+TEST(ArchInfo, MachinesAreOfOneByteOrder) {
+  for (const Arch arch : all_arches) {
+    const ArchInfo& info = arch_info(arch);
+    EXPECT_EQ(info.target, arch_info(info.native).target) << info.name;
+    EXPECT_EQ(arch_info(info.native).native, info.native) << info.name;
+    const bool is_little = info.target.byte_order == ByteOrder::little;
+    EXPECT_EQ((info.audit & 0x40000000) != 0, is_little) << info.name;
+    EXPECT_EQ((info.audit & 0x80000000) != 0, info.word_bits == 64) << info.name;
+  }
 }
 
 TEST(Releases, ReadAndWritten) {

@@ -51,7 +51,7 @@ Result<Compilation> compiled(const Policy& policy, Random& random) {
   constexpr Arch arches[] = {Arch::x86_64};
   CALLGATE_TRY(Compilation made, compile(policy, {.arches = {Arch::x86_64}}));
   for (const SeccompData& call : interesting_calls(policy, arches, random, 2'000)) {
-    EXPECT_EQ(emulate(made.program, call), evaluate(policy, arches, call).action.ret());
+    EXPECT_EQ(emulate(made.program, call), returned(policy, arches, call));
   }
   return made;
 }

@@ -75,7 +75,7 @@ class StrictTest(RunTest):
 class Lives(StrictTest):
     def test_commands(self):
         for words in (["true"], ["false"], ["echo", "hello", "world"], ["echo", "-n"], ["seq", "3"],
-                      ["seq", "-w", "9998", "100000"], ["expr", "6", "*", "7"], ["expr", "0"],
+                      ["seq", "-w", "9998", "100000"], ["factor", "1234567"], ["expr", "6", "*", "7"], ["expr", "0"],
                       ["expr", "abc", ":", "a.*"]):
             self.assert_same(*words)
 

@@ -99,19 +99,23 @@ static void sort_once(void) {
   qsort(bytes, sizeof bytes, 1, compare);
 }
 
-/* The first throw: what libstdc++ and the unwinder look up or allocate for it. Nothing catches this
-   one, so the search for a handler goes through the whole stack and returns. */
+/* The walk ends here: this function's caller returns to the program's entry point, which is within
+   no function that unwind tables could be right about. */
+static _Unwind_Reason_Code stop_walk(struct _Unwind_Context* context, void* unused) {
+  (void)context, (void)unused;
+  return _URC_NORMAL_STOP;
+}
+
+/* The first throw: what libstdc++ and the unwinder look up or allocate for it. */
 static void throw_once(void) {
   void* (*allocate)(size_t) = (void* (*)(size_t))dlsym(RTLD_DEFAULT, "__cxa_allocate_exception");
   void (*give_back)(void*) = (void (*)(void*))dlsym(RTLD_DEFAULT, "__cxa_free_exception");
   void* (*globals)(void) = (void* (*)(void))dlsym(RTLD_DEFAULT, "__cxa_get_globals");
   if (allocate != NULL && give_back != NULL) give_back(allocate(16));
   if (globals != NULL) globals();
-  _Unwind_Reason_Code (*raise)(struct _Unwind_Exception*) =
-      (_Unwind_Reason_Code(*)(struct _Unwind_Exception*))dlsym(RTLD_DEFAULT,
-                                                               "_Unwind_RaiseException");
-  static struct _Unwind_Exception nothing;
-  if (raise != NULL) raise(&nothing);
+  _Unwind_Reason_Code (*walk)(_Unwind_Trace_Fn, void*) =
+      (_Unwind_Reason_Code(*)(_Unwind_Trace_Fn, void*))dlsym(RTLD_DEFAULT, "_Unwind_Backtrace");
+  if (walk != NULL) walk(stop_walk, NULL);
 }
 
 /* Called by callgate; `group` is not 0 where exit_group will be let through. 0, or an errno. */

@@ -260,8 +260,11 @@ class Examples(unittest.TestCase):
 
     def gets_further(self, free, attempt, verdict):
         """Else it would be no attempt: the refusal would not be the policy's. An ENOSYS is a kernel
-        that lacks the call; an EPERM is without a policy a process that is not root."""
+        that lacks the call; an EPERM is without a policy a process that is not root; and a kernel may
+        lack int $0x80."""
         result = free.attempt(attempt)
+        if result is None and attempt.lines[-1].startswith("call32"):
+            return
         self.assertIsNotNone(result, f"{attempt.shown}: ends the process without a policy too")
         if verdict == "EPERM" and IS_FREE and not isinstance(free, LoginIntruder):
             self.assertNotEqual(result, -1, f"{attempt.shown}: EPERM without a policy too")

@@ -20,7 +20,7 @@ def build(folder, name, source, *flags, compiler="cc"):
 
 
 def processes_of(marker):
-    """Processes, zombies too, whose command line or name holds the marker."""
+    """Processes whose command line holds the marker."""
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
@@ -28,19 +28,20 @@ def processes_of(marker):
         try:
             with open(f"/proc/{entry}/cmdline", "rb") as file:
                 line = file.read().decode(errors="replace")
-            with open(f"/proc/{entry}/comm") as file:
-                name = file.read().strip()
         except OSError:
             continue
-        if marker in line or name == marker[:15]:
-            found.append((int(entry), line or name))
+        if marker in line:
+            found.append((int(entry), line))
     return found
 
 
 def groups_left():
+    """Control groups of judges that are gone."""
     left = []
     for folder, names, _ in os.walk("/sys/fs/cgroup"):
-        left += [os.path.join(folder, name) for name in names if name.startswith("callgate-judge-")]
+        left += [os.path.join(folder, name) for name in names
+                 if name.startswith("callgate-judge-") and
+                 not os.path.exists("/proc/" + name.split("-")[2])]
     return left
 
 

@@ -1,5 +1,5 @@
 // Any bytes: parsing ends with a policy or with mistakes that have places; a policy is checked,
-// printed, and reads back equal; what check passes has a verdict.
+// printed, and reads back equal; what check passes has a verdict; laid out, it is the same policy.
 #include <cstdlib>
 
 #include "callgate/formats/text.h"
@@ -23,10 +23,20 @@ void evaluate_some(const Policy& policy) {
     }
 }
 
+/// Whatever can be laid out stays as it is when it is laid out again.
+std::string laid_out(std::string_view text) {
+  const auto once = format_policy(text, "fuzz");
+  if (!once) return {};
+  const auto twice = format_policy(*once, "formatted");
+  require(twice.has_value() && *twice == *once);
+  return *once;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
+  const std::string formatted = laid_out(text);
   auto parsed = parse_policy(text, "fuzz");
   if (!parsed) {
     const std::vector<Diagnostic>& found = parsed.error().diagnostics;
@@ -42,6 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   require(again.has_value());
   require(again->policy == parsed->policy);
   require(print_policy(again->policy) == printed);
+  const auto same = parse_policy(formatted, "formatted");
+  require(same.has_value() && same->policy == parsed->policy);
   if (!has_errors(findings) && parsed->policy.rules.size() < 100) evaluate_some(parsed->policy);
   return 0;
 }

@@ -16,21 +16,23 @@ namespace {
 
 /// The mistakes of a text that did not parse, and those that check finds in what did, so that a
 /// person hears of all at once.
-Error with_findings(ParsedPolicy parsed, std::string_view text, const std::vector<Arch>& asked) {
+Error with_findings(ParsedPolicy parsed, const std::vector<Arch>& asked) {
   std::vector<Diagnostic> all = std::move(parsed.diagnostics);
   std::vector<Diagnostic> notes;
   std::vector<Diagnostic> found = check(parsed.policy, choose_arches(asked, parsed.policy, notes));
   std::erase_if(found, [&](const Diagnostic& finding) {
     return finding.severity != Severity::error ||
            std::any_of(all.begin(), all.end(), [&](const Diagnostic& known) {
-             return known.place.line == finding.place.line;
+             return known.place.line == finding.place.line &&
+                    known.place.file == finding.place.file;
            });
   });
-  quote_lines(found, text);
+  quote_lines(found, parsed.texts);
   all.insert(all.end(), found.begin(), found.end());
-  std::stable_sort(all.begin(), all.end(), [](const Diagnostic& a, const Diagnostic& b) {
-    return a.place.line < b.place.line;
-  });
+  if (parsed.texts.size() == 1)
+    std::stable_sort(all.begin(), all.end(), [](const Diagnostic& a, const Diagnostic& b) {
+      return a.place.line < b.place.line;
+    });
   return Error(std::move(all));
 }
 
@@ -40,13 +42,13 @@ Result<LoadedSource> read_text(std::string_view bytes, const std::string& path,
     return fail("an empty policy: it would end a program at its first call",
                 "`otherwise kill_process` says so if it is meant");
   }
-  ParsedPolicy parsed = read_policy(bytes, path);
+  ParsedPolicy parsed = read_policy(bytes, path, options.include_root);
   if (has_errors(parsed.diagnostics)) {
-    return fail(with_findings(std::move(parsed), bytes, options.arches));
+    return fail(with_findings(std::move(parsed), options.arches));
   }
   return LoadedSource{.content = std::move(parsed.policy),
                       .diagnostics = std::move(parsed.diagnostics),
-                      .text = std::string(bytes)};
+                      .texts = std::move(parsed.texts)};
 }
 
 Result<LoadedSource> read_raw(std::string_view bytes, const std::string&,
@@ -129,9 +131,8 @@ Result<LoadedSource> load_builtin(const std::string& name, const LoadOptions& op
   for (const Arch arch : all_arches) {
     if (arch_info(arch).native == native_arch()) parsed.policy.arches.push_back(arch);
   }
-  return LoadedSource{.path = name,
-                      .content = std::move(parsed.policy),
-                      .text = std::string(builtin_profile_text(name))};
+  return LoadedSource{
+      .path = name, .content = std::move(parsed.policy), .texts = std::move(parsed.texts)};
 }
 
 /// The opcode's high byte is zero in every instruction, so a program always holds a NUL byte, and
@@ -211,13 +212,18 @@ Result<LoadedSource> load_source(const std::string& path, const LoadOptions& opt
 Result<Compilation> compile_source(const LoadedSource& source, const CompileOptions& options) {
   auto made = compile(*source.policy(), options);
   if (!made) return fail(quoted(std::move(made).error(), source));
-  quote_lines(made->diagnostics, source.text);
+  quote_lines(made->diagnostics, source.texts);
   return made;
 }
 
 Error quoted(Error error, const LoadedSource& source) {
-  quote_lines(error.diagnostics, source.text);
+  quote_lines(error.diagnostics, source.texts);
   return error;
+}
+
+void add_include_option(CLI::App& command, IncludeRoot& root) {
+  command.add_option("--include-root", root.folder,
+                     "folder that `include` stays in; else that of the policy's file");
 }
 
 Result<std::vector<Arch>> parse_arches(std::string_view list) {

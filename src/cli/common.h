@@ -12,6 +12,7 @@
 #include "callgate/bpf/program.h"
 #include "callgate/compiler/compile.h"
 #include "callgate/formats/oci.h"
+#include "callgate/formats/text.h"
 #include "callgate/policy/policy.h"
 #include "cli/verb.h"
 
@@ -38,6 +39,7 @@ struct LoadOptions {
   std::vector<Arch> arches;            ///< what the user asked for with --arch; may be empty
   Target target;                       ///< of a raw program
   std::optional<OciSource> oci;        ///< none: Docker's capabilities, the newest releases
+  IncludeRoot include_root;            ///< of a policy in our language
 };
 
 /// A source as it was read.
@@ -46,7 +48,7 @@ struct LoadedSource {
   SourceFormat format = SourceFormat::text;
   std::variant<Policy, Program> content;
   std::vector<Diagnostic> diagnostics;  ///< warnings and notes of the reader
-  std::string text;                     ///< of a policy in our language, for quoting; else empty
+  std::vector<SourceText> texts;        ///< of a policy in our language, for quoting; else empty
 
   [[nodiscard]] const Policy* policy() const noexcept { return std::get_if<Policy>(&content); }
   [[nodiscard]] const Program* program() const noexcept { return std::get_if<Program>(&content); }
@@ -67,6 +69,9 @@ struct LoadedSource {
 
 /// An error about a source's policy, with the lines that its diagnostics speak of.
 [[nodiscard]] Error quoted(Error error, const LoadedSource& source);
+
+/// Adds --include-root to a verb that loads policies.
+void add_include_option(CLI::App& command, IncludeRoot& root);
 
 /// The ABIs of an --arch option: "x86_64,i386". Empty text gives none. Errors: an unknown name, one
 /// named twice.

@@ -35,6 +35,7 @@ struct CompileVerb {
   std::string arches;
   std::string name;
   std::string depfile;
+  IncludeRoot include_root;
   std::string stop_after;
   bool json = false;
 };
@@ -47,7 +48,8 @@ struct Job {
 
 Result<Job> load(const CompileVerb& verb) {
   CALLGATE_TRY(std::vector<Arch> asked, parse_arches(verb.arches));
-  CALLGATE_TRY(LoadedSource source, load_source(verb.policy, {.arches = asked}));
+  CALLGATE_TRY(LoadedSource source,
+               load_source(verb.policy, {.arches = asked, .include_root = verb.include_root}));
   if (source.policy() == nullptr) {
     return fail(verb.policy + " is a compiled program, not a policy",
                 "`callgate convert` writes it in another form");
@@ -111,7 +113,9 @@ int run_compile(const CompileVerb& verb) {
     return report(Error("raw BPF is not for a terminal", "give -o FILE, or -f text to read it"));
   }
   if (!verb.depfile.empty()) {
-    const std::array read = {verb.policy};
+    std::vector<std::string> read = {verb.policy};
+    for (const SourceText& each : job->source.texts)
+      if (each.included_at.line > 0) read.push_back(each.file);
     if (const int code = write_output(verb.depfile, make_rule(verb.output, read))) return code;
   }
   return write_output(verb.output, *text);
@@ -130,6 +134,7 @@ void add_compile_verb(CLI::App& app, Action& chosen) {
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
   command->add_option("--name", verb->name,
                       "the identifier that header and embedded define; else the policy's name");
+  add_include_option(*command, verb->include_root);
   command->add_option("--depfile", verb->depfile,
                       "also write a rule for make and ninja: what -o depends on");
   command

@@ -42,6 +42,7 @@ struct ConvertVerb {
   std::string runtime = "runc";
   std::string approximate;
   OciOptions oci;
+  IncludeRoot include_root;
 };
 
 using PolicyWriter = Result<std::string> (*)(const Policy& policy);
@@ -120,7 +121,7 @@ Result<std::string> to_systemd(const ConvertVerb& verb, const Policy& policy,
 
 Result<std::string> converted(const ConvertVerb& verb, const ConvertTarget& target) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
-  LoadOptions options{.arches = asked};
+  LoadOptions options{.arches = asked, .include_root = verb.include_root};
   CALLGATE_TRY(options.oci, oci_source(verb.oci, asked));
   CALLGATE_TRY(LoadedSource source, load_source(verb.source, options));
   report(source.diagnostics);
@@ -162,6 +163,7 @@ void add_convert_verb(CLI::App& app, Action& chosen) {
       ->check(CLI::IsMember(names));
   command->add_option("-o,--output", verb->output, "where to write; - is standard output");
   command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  add_include_option(*command, verb->include_root);
   command->add_option("--runtime", verb->runtime,
                       "for --to oci, who will read it: runc, crun, containerd; runc@1.1.15");
   command

@@ -72,6 +72,7 @@ struct RunVerb {
   bool log_only = false;
   bool json = false;
   bool verbose = false;
+  IncludeRoot include_root;
   CLI::App* command = nullptr;
 };
 
@@ -91,7 +92,8 @@ Result<LoadedSource> load_profile(const RunVerb& verb, const std::vector<Arch>& 
   utsname kernel{};
   ::uname(&kernel);
   oci.context.kernel = parse_release(kernel.release).value_or(newest_release());
-  return load_source(verb.profile, {.arches = asked, .oci = std::move(oci)});
+  return load_source(verb.profile,
+                     {.arches = asked, .oci = std::move(oci), .include_root = verb.include_root});
 }
 
 /// What of the command line does not go with what.
@@ -251,6 +253,7 @@ void add_run_verb(CLI::App& app, Action& chosen) {
       ->check(CLI::IsMember({"kernel", strict_filter}));
   command->add_option("--memory", verb->memory,
                       "heap of a program under --strict, in bytes or with K, M, G; default 64M");
+  add_include_option(*command, verb->include_root);
   command->add_flag("--log-only", verb->log_only, "report denials, let the calls through");
   command->add_flag("--json", verb->json, "reports as one JSON object a line (docs/run.md)");
   command->add_flag("-v,--verbose", verb->verbose, "show the policy's warnings as well");

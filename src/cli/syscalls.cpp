@@ -7,6 +7,7 @@
 #include "callgate/abi/constants.h"
 #include "callgate/abi/groups.h"
 #include "cli/common.h"
+#include "cli/group_text.h"
 #include "cli/program_json.h"
 #include "cli/verbs.h"
 
@@ -269,7 +270,7 @@ int answer_number(const SyscallsOptions& options, std::span<const Arch> arches,
   return write_output(options.output, text, code);
 }
 
-int answer_group(const SyscallsOptions& options) {
+int answer_group(const SyscallsOptions& options, std::span<const Arch> arches) {
   const Group* group = find_group(std::string_view(options.what).substr(1));
   if (group == nullptr) {
     std::vector<std::string_view> names;
@@ -282,18 +283,11 @@ int answer_group(const SyscallsOptions& options) {
     rapidjson::StringBuffer buffer;
     JsonWriter writer(buffer);
     writer.StartObject();
-    json_member(writer, "group", group->name);
-    json_member(writer, "summary", group->summary);
-    json_key(writer, "calls");
-    writer.StartArray();
-    for (const std::string_view call : group->calls) json_string(writer, call);
-    writer.EndArray();
+    write_group(writer, *group, arches);
     writer.EndObject();
     return write_output(options.output, buffer.GetString() + std::string("\n"));
   }
-  std::string text = fmt::format("@{}: {}\n", group->name, group->summary);
-  for (const std::string_view call : group->calls) text += fmt::format("  {}\n", call);
-  return write_output(options.output, text);
+  return write_output(options.output, group_text(*group, arches));
 }
 
 int answer_name(const SyscallsOptions& options, std::span<const Arch> arches) {
@@ -331,7 +325,7 @@ int run_syscalls(const SyscallsOptions& options) {
   if (!arches) return report(arches.error());
   if (arches->empty()) arches->assign(all_arches.begin(), all_arches.end());
   if (options.what.empty()) return answer_list(options, *arches);
-  if (options.what.starts_with('@')) return answer_group(options);
+  if (options.what.starts_with('@')) return answer_group(options, *arches);
   const auto number = parse_number(options.what);
   if (!number) return report(number.error());
   return *number ? answer_number(options, *arches, **number) : answer_name(options, *arches);

@@ -3,12 +3,12 @@
 #include "callgate/formats/text.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 
+#include "callgate/abi/groups.h"
 #include "callgate/base/file.h"
 #include "formats/promise_rules.h"
 #include "formats/text_parser.h"
+#include "formats/text_reading.h"
 
 namespace callgate {
 namespace formats {
@@ -82,12 +82,22 @@ std::optional<std::string> unescape(std::string_view quoted) {
   return out;
 }
 
+/// Reads one text of a policy.
 class PolicyParser {
  public:
-  PolicyParser(std::string_view text, TextReport& report)
-      : report_(report), tokens_(tokenize(text, report)) {}
+  PolicyParser(Reading& reading, const SourceText& source)
+      : reading_(reading),
+        policy_(reading.policy),
+        is_included_(source.included_at.line > 0),
+        report_(source.text, source.file),
+        tokens_(tokenize(source.text, report_)) {}
 
-  Policy run() {
+  /// `section`: the ABIs of the section that the text is included in, if it is.
+  std::vector<Diagnostic> run(const std::optional<std::vector<Arch>>& section = {}) {
+    if (section) {
+      section_arches_ = *section;
+      is_in_section_ = true;
+    }
     while (!tokens_.at_text_end()) {
       tokens_.begin_statement();
       if (tokens_.raw().is("}"))
@@ -97,7 +107,8 @@ class PolicyParser {
     }
     if (section_) error(*section_, "the section is not closed", "a `}` closes it");
     note_raw_words();
-    return std::move(policy_);
+    if (!is_included_) note_unused_sets();
+    return report_.take();
   }
 
  private:
@@ -115,8 +126,11 @@ class PolicyParser {
 
   void close_section() {
     if (!section_) error(tokens_.raw(), "a `}` without a section");
+    if (section_) {
+      section_arches_.clear();
+      is_in_section_ = false;
+    }
     section_ = nullptr;
-    section_arches_.clear();
     tokens_.take_section_brace();
   }
 
@@ -139,6 +153,8 @@ class PolicyParser {
                     [&](const ActionName& action) { return word.is(action.name); }))
       return parse_rule();
     if (word.is("promise")) return parse_promise();
+    if (word.is("set")) return parse_set();
+    if (word.is("include")) return parse_include();
     if (begins_statement(word)) return parse_header();
     if (word.kind != Token::Kind::broken) {
       const std::string_view likely =
@@ -153,12 +169,13 @@ class PolicyParser {
 
   bool parse_header() {
     const Token& word = tokens_.take();
-    if (section_) {
+    if (is_in_section_ || is_included_) {
       error(word, "`" + std::string(word.text) + "` is said of the whole policy",
-            "move it out of the section");
+            is_included_ ? "say it in the file that includes this one"
+                         : "move it out of the section");
       return false;
     }
-    if (!headers_.insert(word.text).second)
+    if (!reading_.headers.emplace(word.text).second)
       error(word,
             "`" + std::string(word.text == "on" ? "on untestable" : word.text) +
                 "` is said a second time",
@@ -230,14 +247,16 @@ class PolicyParser {
 
   bool open_section() {
     const Token& word = tokens_.take();
-    if (section_) {
-      error(word, "a section inside a section", "close the one before with `}`");
+    if (is_in_section_) {
+      error(word, "a section inside a section",
+            section_ ? "close the one before with `}`" : "the file is included in one");
       return false;
     }
     std::vector<Arch> arches;
     if (!parse_arches(arches)) return false;
     if (!tokens_.peek().is("{")) return expected("`{`");
     section_ = &word;
+    is_in_section_ = true;
     section_arches_ = std::move(arches);
     tokens_.take_section_brace();
     return true;
@@ -324,11 +343,11 @@ class PolicyParser {
     rule.arches = section_arches_;
     if (!parse_action(rule.action)) return false;
     do {
-      if (!parse_selector(rule)) return false;
+      if (!parse_selector(rule.calls)) return false;
     } while (tokens_.accept(","));
     policy::RuleNames names(rule);
     if (tokens_.accept("if")) {
-      auto condition = ConditionParser(tokens_, report_, names).parse();
+      auto condition = ConditionParser(tokens_, report_, names, reading_).parse();
       if (!condition) return false;
       rule.condition = std::move(*condition);
     }
@@ -342,7 +361,7 @@ class PolicyParser {
   /// since some rules ask for several promises.
   bool parse_promise() {
     const Token& word = tokens_.take();
-    std::set<std::string_view>& promised = promised_in_[section_arches_];
+    std::set<std::string_view>& promised = reading_.promised[section_arches_];
     const std::size_t known = promised.size();
     do {
       const Token& token = tokens_.peek();
@@ -354,19 +373,112 @@ class PolicyParser {
         promised.insert(find_promise(token.text)->name);
     } while (tokens_.accept(","));
     if (promised.size() == known) return true;
-    std::set<std::string_view> all = promised;
-    all.insert(promised_in_[{}].begin(), promised_in_[{}].end());
+    std::set<std::string_view> all = reading_.promised[{}];
+    all.insert(promised.begin(), promised.end());
+    const std::size_t before = policy_.rules.size();
     add_promises(all, section_arches_, place_of(word, report_.file()), policy_.rules);
+    std::size_t calls = 0;
+    for (std::size_t i = before; i < policy_.rules.size(); ++i)
+      calls += policy_.rules[i].calls.size();
+    return may_grow(word, calls);
+  }
+
+  bool may_grow(const Token& token, std::size_t by) {
+    if (reading_.may_grow(by)) return true;
+    error(token, grown_too_far);
+    tokens_.stop();
+    return false;
+  }
+
+  bool parse_include() {
+    const Token& word = tokens_.take();
+    const Token& token = tokens_.peek();
+    if (token.kind != Token::Kind::string)
+      return expected("a file in quotes, as in include \"base.policy\"");
+    tokens_.take();
+    const auto name = unescape(token.text);
+    if (!name) {
+      error(token, "a backslash stands before \", \\ or xNN only");
+      return true;
+    }
+    auto found = open_include(reading_, *name, place_of(word, report_.file()));
+    if (!found) {
+      const Diagnostic& first = found.error().diagnostics.front();
+      error(token, first.message, first.hint);
+      return true;
+    }
+    read_included(**found);
     return true;
   }
 
-  bool parse_selector(Rule& rule) {
+  void read_included(const SourceText& source) {
+    const std::size_t index = reading_.texts.size() - 1;
+    reading_.diagnostics.resize(index + 1);
+    std::optional<std::vector<Arch>> section;
+    if (is_in_section_) section = section_arches_;
+    std::vector<Diagnostic> found = PolicyParser(reading_, source).run(section);
+    reading_.diagnostics[index] = std::move(found);
+    reading_.open.pop_back();
+  }
+
+  bool parse_set() {
+    tokens_.take();
+    const Token& name = tokens_.peek();
+    if (name.kind != Token::Kind::name) return expected("a name for the set");
+    tokens_.take();
+    if (is_in_section_) error(name, "a set is for the whole policy", "move it out of the section");
+    if (!tokens_.accept("=")) return expected("`=`");
+    NamedSet set{.place = place_of(name, report_.file()), .of_values = tokens_.peek().is("{")};
+    if (set.of_values) {
+      const Rule any;
+      policy::RuleNames names(any);
+      auto values = ConditionParser(tokens_, report_, names, reading_).parse_value_set();
+      if (!values) return false;
+      set.values = std::move(*values);
+    } else {
+      do {
+        if (!parse_selector(set.calls)) return false;
+      } while (tokens_.accept(","));
+    }
+    define(name, std::move(set));
+    return true;
+  }
+
+  void define(const Token& name, NamedSet set) {
+    const std::string text(name.text);
+    const Rule any;
+    const bool hides_constant =
+        set.of_values && !policy::RuleNames(any).constant_fault({}, name.text);
+    if (find_group(text) != nullptr)
+      return error(name, "the set would hide the group `@" + text + "`", "give it another name");
+    if (hides_constant)
+      return error(name, "the set would hide the constant `" + text + "`", "give it another name");
+    if (is_operator_word(name.text))
+      return error(name, "`" + text + "` is a word of conditions", "give it another name");
+    const auto [known, is_new] = reading_.sets.try_emplace(text, std::move(set));
+    // A file that is included by two others defines its sets twice.
+    if (is_new || known->second.place == place_of(name, report_.file())) return;
+    error(name,
+          "the set `" + text + "` is defined already, in " +
+              (known->second.place.file == report_.file() ? "line "
+                                                          : known->second.place.file + ":") +
+              std::to_string(known->second.place.line),
+          "give it another name");
+  }
+
+  void note_unused_sets() {
+    for (const auto& [name, set] : reading_.sets)
+      if (!set.is_used && set.place.file == report_.file())
+        report_.add(Severity::note, set.place, "the set `" + name + "` is not used");
+  }
+
+  bool parse_selector(std::vector<Selector>& calls) {
     const Token& token = tokens_.peek();
     Selector selector{.place = place_of(token, report_.file())};
     if (tokens_.accept("*")) {
       selector.kind = Selector::Kind::any;
     } else if (tokens_.accept("@")) {
-      if (!parse_group(selector)) return false;
+      return parse_group(std::move(selector), calls);
     } else if (token.kind == Token::Kind::number) {
       if (!parse_numbers(selector)) return false;
     } else if (token.kind == Token::Kind::name && !token.is("if")) {
@@ -377,11 +489,12 @@ class PolicyParser {
     } else {
       return expected("a call, a @group, a number or *");
     }
-    rule.calls.push_back(std::move(selector));
+    calls.push_back(std::move(selector));
     return true;
   }
 
-  bool parse_group(Selector& selector) {
+  /// A group, or the calls of a set. `selector` has the place of the @.
+  bool parse_group(Selector selector, std::vector<Selector>& calls) {
     const Token& name = tokens_.peek();
     if (name.kind != Token::Kind::name) return expected("a group's name");
     tokens_.take();
@@ -389,10 +502,38 @@ class PolicyParser {
     selector.name = name.text;
     selector.place.length +=
         name.column - selector.place.column - 1 + static_cast<std::uint32_t>(name.text.size());
-    if (const auto fault = policy::group_fault(name.text))
+    const auto set = reading_.sets.find(name.text);
+    if (set != reading_.sets.end()) return add_set(set->second, selector, name, calls);
+    if (const auto fault = group_or_set_fault(name.text))
       report_.add(Severity::error, selector.place, fault->message, fault->hint);
     if (report_.is_full()) tokens_.stop();
+    calls.push_back(std::move(selector));
     return true;
+  }
+
+  bool add_set(NamedSet& set, const Selector& use, const Token& name,
+               std::vector<Selector>& calls) {
+    set.is_used = true;
+    if (set.of_values) {
+      error(name, "`" + use.name + "` is a set of values",
+            "it stands in conditions: `in " + use.name + "`");
+      return true;
+    }
+    if (!may_grow(name, set.calls.size())) return false;
+    for (Selector selector : set.calls) {
+      selector.place = use.place;
+      calls.push_back(std::move(selector));
+    }
+    return true;
+  }
+
+  [[nodiscard]] std::optional<policy::NameFault> group_or_set_fault(std::string_view name) const {
+    auto fault = policy::group_fault(name);
+    if (!fault || !fault->hint.empty()) return fault;
+    std::vector<std::string_view> names;
+    for (const auto& [each, set] : reading_.sets) names.push_back(each);
+    fault->hint = policy::did_you_mean(name, names, "@");
+    return fault;
   }
 
   bool parse_numbers(Selector& selector) {
@@ -434,13 +575,14 @@ class PolicyParser {
                 "the parameter's name, `" + raw_parameter_ + "`, tests what the kernel keeps");
   }
 
-  TextReport& report_;
+  Reading& reading_;
+  Policy& policy_;
+  bool is_included_;
+  TextReport report_;
   TokenReader tokens_;
-  Policy policy_;
-  const Token* section_ = nullptr;  ///< the word that opened the section
+  const Token* section_ = nullptr;  ///< the word that opened the section, in this text
+  bool is_in_section_ = false;      ///< in this text or in one that includes it
   std::vector<Arch> section_arches_;
-  std::map<std::vector<Arch>, std::set<std::string_view>> promised_in_;  ///< by section
-  std::set<std::string_view> headers_;
   std::size_t raw_words_ = 0;
   Place raw_place_;
   std::string raw_parameter_;
@@ -449,18 +591,46 @@ class PolicyParser {
 }  // namespace
 }  // namespace formats
 
-ParsedPolicy read_policy(std::string_view text, const std::string& file) {
+namespace {
+
+ParsedPolicy read_texts(std::string_view text, const std::string& file, const IncludeRoot* root) {
   if (text.size() > max_input_bytes)
-    return {{}, {Diagnostic{.message = "a policy has at most 16 MiB", .place = {file}}}};
-  formats::TextReport report(text, file);
-  Policy policy = formats::PolicyParser(text, report).run();
-  return {std::move(policy), report.take()};
+    return {{}, {Diagnostic{.message = "a policy has at most 16 MiB", .place = {file}}}, {}};
+  formats::Reading reading;
+  if (root != nullptr) formats::allow_includes(reading, file, *root);
+  reading.texts.push_back({file, std::string(text), {}});
+  reading.diagnostics.emplace_back();
+  std::vector<Diagnostic> all = formats::PolicyParser(reading, reading.texts.front()).run();
+  for (std::vector<Diagnostic>& each : reading.diagnostics)
+    all.insert(all.end(), each.begin(), each.end());
+  std::vector<SourceText> texts(std::make_move_iterator(reading.texts.begin()),
+                                std::make_move_iterator(reading.texts.end()));
+  if (texts.size() > 1) quote_lines(all, texts);
+  return {std::move(reading.policy), std::move(all), std::move(texts)};
+}
+
+Result<ParsedPolicy> without_errors(ParsedPolicy parsed) {
+  if (has_errors(parsed.diagnostics)) return fail(Error(std::move(parsed.diagnostics)));
+  return parsed;
+}
+
+}  // namespace
+
+ParsedPolicy read_policy(std::string_view text, const std::string& file) {
+  return read_texts(text, file, nullptr);
+}
+
+ParsedPolicy read_policy(std::string_view text, const std::string& file, const IncludeRoot& root) {
+  return read_texts(text, file, &root);
 }
 
 Result<ParsedPolicy> parse_policy(std::string_view text, const std::string& file) {
-  ParsedPolicy parsed = read_policy(text, file);
-  if (has_errors(parsed.diagnostics)) return fail(Error(std::move(parsed.diagnostics)));
-  return parsed;
+  return without_errors(read_policy(text, file));
+}
+
+Result<ParsedPolicy> parse_policy(std::string_view text, const std::string& file,
+                                  const IncludeRoot& root) {
+  return without_errors(read_policy(text, file, root));
 }
 
 }  // namespace callgate

@@ -1,6 +1,7 @@
 // Conditions: or binds loosest, then and, not, comparisons; in a comparison `|` joins names to one
 // value, `&` applies a mask. Depth is bounded, so no text can exhaust the stack.
 #include <algorithm>
+#include <array>
 
 #include "formats/text_parser.h"
 
@@ -18,10 +19,8 @@ bool is_relation(const Token& token) {
   return is_relation_sign(token) || token.is("in") || token.is("subset") || token.is("not");
 }
 
-/// Words that are no parameter's name.
 bool is_reserved(const Token& token) {
-  return token.is("and") || token.is("or") || token.is("not") || token.is("in") ||
-         token.is("subset") || token.is("if");
+  return token.kind == Token::Kind::name && token.text != "null" && is_operator_word(token.text);
 }
 
 /// From a test's first token to its last, if they share a line.
@@ -33,6 +32,12 @@ Place span(const Token& first, const Token& last, const std::string& file) {
 }
 
 }  // namespace
+
+bool is_operator_word(std::string_view word) {
+  static constexpr std::array<std::string_view, 7> words = {"and",    "or", "not", "in",
+                                                            "subset", "if", "null"};
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 void ConditionParser::error(const Token& token, std::string message, std::string hint) {
   report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
@@ -237,7 +242,10 @@ bool ConditionParser::parse_relation(Test& test) {
 }
 
 bool ConditionParser::parse_values(Test& test) {
-  if (test.relation == Relation::in || test.relation == Relation::not_in) return parse_set(test);
+  if (test.relation == Relation::in || test.relation == Relation::not_in) {
+    const bool is_named = tokens_.peek().kind == Token::Kind::name && !is_reserved(tokens_.peek());
+    return is_named ? parse_named_set(test) : parse_braces(test);
+  }
   auto value = parse_value(test);
   if (!value) return false;
   if (tokens_.peek().is("..")) {
@@ -248,21 +256,73 @@ bool ConditionParser::parse_values(Test& test) {
   return true;
 }
 
-bool ConditionParser::parse_set(Test& test) {
-  if (!tokens_.accept("{")) return expected("`{`");
+bool ConditionParser::parse_braces(Test& test) {
+  if (!tokens_.accept("{")) return expected("`{` or a set of values");
   while (!tokens_.accept("}")) {
-    auto first = parse_value(test);
-    if (!first) return false;
-    Interval interval{std::move(*first), {}};
-    if (tokens_.accept("..")) {
-      auto last = parse_value(test);
-      if (!last) return false;
-      interval.last = std::move(*last);
+    if (is_set_in_braces()) {
+      if (!parse_named_set(test)) return false;
+    } else {
+      auto first = parse_value(test);
+      if (!first) return false;
+      Interval interval{std::move(*first), {}};
+      if (tokens_.accept("..")) {
+        auto last = parse_value(test);
+        if (!last) return false;
+        interval.last = std::move(*last);
+      }
+      test.values.push_back(std::move(interval));
     }
-    test.values.push_back(std::move(interval));
     if (!tokens_.accept(",") && !tokens_.peek().is("}")) return expected("`,` or `}`");
   }
   return true;
+}
+
+bool ConditionParser::is_set_in_braces() const {
+  const Token& token = tokens_.peek();
+  return token.kind == Token::Kind::name && reading_.sets.contains(token.text) &&
+         (tokens_.raw(1).is(",") || tokens_.raw(1).is("}"));
+}
+
+/// Adds the values of a set. Its constants are looked up again, since only here is it known for
+/// which parameter.
+bool ConditionParser::parse_named_set(Test& test) {
+  const Token& token = tokens_.take();
+  const auto found = reading_.sets.find(token.text);
+  if (found == reading_.sets.end() || !found->second.of_values) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, set] : reading_.sets)
+      if (set.of_values) names.push_back(name);
+    const std::string name(token.text);
+    if (found != reading_.sets.end()) found->second.is_used = true;
+    error(token,
+          found == reading_.sets.end() ? "no set of values is named `" + name + "`"
+                                       : "`" + name + "` is a set of calls",
+          policy::did_you_mean(name, names));
+    return true;
+  }
+  found->second.is_used = true;
+  if (!reading_.may_grow(found->second.values.size())) {
+    error(token, grown_too_far);
+    tokens_.stop();
+    return false;
+  }
+  const std::string parameter =
+      test.operand.kind == Operand::Kind::parameter ? test.operand.name : std::string();
+  for (const Interval& interval : found->second.values) {
+    for (const Value& value : {interval.first, interval.last.value_or(Value{})})
+      for (const std::string& name : value.names)
+        if (const auto fault = names_.constant_fault(parameter, name))
+          error(token, fault->message + ", which is in the set `" + std::string(token.text) + "`",
+                fault->hint);
+    test.values.push_back(interval);
+  }
+  return true;
+}
+
+std::optional<std::vector<Interval>> ConditionParser::parse_value_set() {
+  Test test{.operand = {.kind = Operand::Kind::word}};
+  if (!parse_braces(test)) return {};
+  return std::move(test.values);
 }
 
 std::optional<Value> ConditionParser::parse_value(const Test& test) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "callgate/policy/policy.h"
+#include "formats/text_reading.h"
 #include "formats/text_token.h"
 #include "policy/rule_names.h"
 
@@ -50,20 +51,26 @@ class TokenReader {
 };
 
 /// The words that begin a statement.
-inline constexpr std::array<std::string_view, 16> statement_words = {
-    "allow",  "log", "errno",  "trap",      "trace",   "notify",   "kill_process", "kill_thread",
-    "policy", "abi", "arches", "otherwise", "unknown", "unlisted", "on",           "promise"};
+inline constexpr std::array<std::string_view, 18> statement_words = {
+    "allow",        "log",         "errno",  "trap",    "trace",  "notify",
+    "kill_process", "kill_thread", "policy", "abi",     "arches", "otherwise",
+    "unknown",      "unlisted",    "on",     "promise", "set",    "include"};
 /// A word at which a statement goes on in the next line, or from the one before.
 [[nodiscard]] bool continues_line(std::string_view word);
 [[nodiscard]] bool begins_statement(const Token& token);
+/// Words that are neither a parameter's name nor a set's: and, or, not, in, subset, if, null.
+[[nodiscard]] bool is_operator_word(std::string_view word);
 
 /// Conditions of one rule.
 class ConditionParser {
  public:
-  ConditionParser(TokenReader& tokens, TextReport& report, policy::RuleNames& names)
-      : tokens_(tokens), report_(report), names_(names) {}
+  ConditionParser(TokenReader& tokens, TextReport& report, policy::RuleNames& names,
+                  Reading& reading)
+      : tokens_(tokens), report_(report), names_(names), reading_(reading) {}
   /// None if there is a mistake past which the statement cannot be read; it is reported.
   [[nodiscard]] std::optional<Condition> parse() { return parse_or(0); }
+  /// Values in braces, on their own; none as above.
+  [[nodiscard]] std::optional<std::vector<Interval>> parse_value_set();
 
  private:
   std::optional<Condition> parse_or(unsigned depth);
@@ -78,7 +85,9 @@ class ConditionParser {
   bool parse_mask(Test& test);
   bool parse_relation(Test& test);
   bool parse_values(Test& test);
-  bool parse_set(Test& test);
+  bool parse_braces(Test& test);
+  bool parse_named_set(Test& test);
+  [[nodiscard]] bool is_set_in_braces() const;
   std::optional<Value> parse_value(const Test& test);
   bool parse_terms(Value& value, const Test& test, bool may_join);
   bool parse_term(Value& value, const Test& test);
@@ -91,6 +100,7 @@ class ConditionParser {
   TokenReader& tokens_;
   TextReport& report_;
   policy::RuleNames& names_;
+  Reading& reading_;
 };
 
 [[nodiscard]] Place place_of(const Token& token, const std::string& file);

@@ -163,7 +163,10 @@ class Scanner {
     const bool is_policy_name = !tokens_.empty() && tokens_.back().first_on_line &&
                                 tokens_.back().is("policy") && !at_line_start_;
     const std::size_t begin = at_;
-    while (is_word(peek()) || (is_policy_name && (peek() == '-' || peek() == '.'))) ++at_;
+    const bool is_group_name = begin > 0 && text_[begin - 1] == '@';
+    while (is_word(peek()) || (is_policy_name && (peek() == '-' || peek() == '.')) ||
+           (is_group_name && (peek() == '-' || peek() == '/')))
+      ++at_;
     if (at_ - begin > max_name)
       error(begin, at_ - begin, "a name of more than " + std::to_string(max_name) + " bytes");
     push(at_ - begin > max_name ? Token::Kind::broken : Token::Kind::name, begin, at_);
@@ -245,8 +248,18 @@ class Scanner {
     const std::size_t length = found != signs.end() ? found->size() : 1;
     const std::size_t begin = at_;
     at_ += length;
+    const bool is_set_sign = text_.substr(begin, length) == "=" && follows_set_name();
     Token& token = push(Token::Kind::sign, begin, at_);
-    correct(token, begin, length);
+    if (!is_set_sign) correct(token, begin, length);
+  }
+
+  /// True after `set NAME` at the head of a line.
+  [[nodiscard]] bool follows_set_name() const {
+    if (tokens_.size() < 2 || at_line_start_) return false;
+    const Token& word = tokens_[tokens_.size() - 2];
+    const Token& name = tokens_.back();
+    return word.first_on_line && word.is("set") && name.kind == Token::Kind::name &&
+           !name.first_on_line;
   }
 
   /// Signs of other languages: reported, and read as what they mean here.
@@ -310,11 +323,11 @@ std::vector<Token> tokenize(std::string_view text, TextReport& report) {
 
 namespace callgate {
 
-void quote_lines(std::span<Diagnostic> diagnostics, std::string_view text) {
+namespace {
+
+/// Fills in the lines of diagnostics that are all about this text.
+void quote_lines(std::vector<Diagnostic*> by_line, std::string_view text) {
   constexpr std::size_t longest = 4096;
-  std::vector<Diagnostic*> by_line;
-  for (Diagnostic& diagnostic : diagnostics)
-    if (diagnostic.place.line > 0) by_line.push_back(&diagnostic);
   std::stable_sort(by_line.begin(), by_line.end(), [](const Diagnostic* a, const Diagnostic* b) {
     return a->place.line < b->place.line;
   });
@@ -327,6 +340,55 @@ void quote_lines(std::span<Diagnostic> diagnostics, std::string_view text) {
     std::string_view shown = text.substr(begin, text.find('\n', begin) - begin);
     if (shown.ends_with('\r')) shown.remove_suffix(1);
     if (shown.size() <= longest) diagnostic->source_line = shown;
+  }
+}
+
+}  // namespace
+
+void quote_lines(std::span<Diagnostic> diagnostics, std::string_view text) {
+  std::vector<Diagnostic*> placed;
+  for (Diagnostic& diagnostic : diagnostics)
+    if (diagnostic.place.line > 0) placed.push_back(&diagnostic);
+  quote_lines(std::move(placed), text);
+}
+
+namespace {
+
+constexpr const char* included_from = "included from here";
+
+/// From where a text is included, from the inside out; each with its line.
+std::vector<Diagnostic> include_notes(const SourceText& text, std::span<const SourceText> texts) {
+  std::vector<Diagnostic> notes;
+  Place at = text.included_at;
+  while (at.line > 0 && notes.size() < texts.size()) {
+    notes.push_back({.severity = Severity::note, .message = included_from, .place = at});
+    const auto outer = std::ranges::find(texts, at.file, &SourceText::file);
+    if (outer == texts.end()) break;
+    quote_lines({&notes.back()}, outer->text);
+    at = outer->included_at;
+  }
+  return notes;
+}
+
+}  // namespace
+
+void quote_lines(std::vector<Diagnostic>& diagnostics, std::span<const SourceText> texts) {
+  for (const SourceText& source : texts) {
+    std::vector<Diagnostic*> placed;
+    const Diagnostic* last = nullptr;
+    for (Diagnostic& each : diagnostics) {
+      if (each.place.line == 0 || each.place.file != source.file) continue;
+      placed.push_back(&each);
+      if (each.severity != Severity::note) last = &each;
+    }
+    quote_lines(std::move(placed), source.text);
+    const Diagnostic* next = last == nullptr ? nullptr : last + 1;
+    const bool is_said = next != nullptr && next != diagnostics.data() + diagnostics.size() &&
+                         next->message == included_from && next->place == source.included_at;
+    if (last == nullptr || is_said) continue;
+    const std::vector<Diagnostic> notes = include_notes(source, texts);
+    diagnostics.insert(diagnostics.begin() + (last - diagnostics.data()) + 1, notes.begin(),
+                       notes.end());
   }
 }
 

@@ -51,7 +51,10 @@ def by_number():
 
 def other_questions():
     code, out, _ = ask("@mmap")
-    check("a group", code == 0 and out.split("\n")[1:3] == ["  mmap", "  mmap2"])
+    lines = out.splitlines()
+    check("a group", code == 0 and lines[0].startswith("@mmap: ") and len(lines) == 4
+          and lines[2].startswith("  mmap  (on x86_64, i386, x32") and lines[3].startswith("  mmap2  (on i386"))
+    check("a group on an ABI", ask("@mmap", "--arch", "x86_64")[1].splitlines()[2:] == ["  mmap"])
     code, _, err = ask("@mmpa")
     check("a misspelt group", code == 2 and "did you mean `@mmap`?" in err)
     code, out, _ = ask("--arch", "x86_64")
@@ -73,7 +76,9 @@ def as_json():
     check("a pair", pair["placement"] == "word_pair" and pair["words"] == [4, 5])
     code, out, _ = ask("400", "--arch", "x86_64", "--json")
     check("nothing", code == 1 and json.loads(out) == {"calls": []})
-    check("a group", json.loads(ask("@clone", "--json")[1])["calls"] == ["clone", "clone3"])
+    group = json.loads(ask("@mmap", "--json", "--arch", "x86_64,arm")[1])
+    check("a group", group["calls"] == ["mmap", "mmap2"] and "manual" in group["source"]
+          and group["on"] == {"x86_64": ["mmap"], "arm": ["mmap2"]})
 
 
 by_name()

@@ -113,6 +113,38 @@ void expect_round_trip(const Policy& policy, std::size_t seed) {
                                        << print_policy(again->policy);
 }
 
+/// Blanks and comments wherever they change nothing.
+std::string with_blanks(Random& random, const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n' && chance(random, 20)) out += " # a \"b\" {";
+    if (c == '\n' && chance(random, 20)) out += "\n \n# c\n\n\t";
+    if (c == ' ' && chance(random, 30)) out += chance(random, 50) ? "\t " : "   ";
+    out += c;
+  }
+  return out;
+}
+
+TEST(TextProperty, LaidOutAPolicyIsTheSame) {
+  const std::size_t count = test::scaled(2'000, 100'000);
+  for (std::size_t seed = 0; seed < count && !HasFatalFailure(); ++seed) {
+    Random random(seed);
+    const std::string sets = "set s0 = read, @mmap, 5..7\nset v0 = {1, AF_UNIX,\n 3}\n";
+    const std::string text = with_blanks(
+        random, sets + print_policy(any_policy(random)) + "allow @s0 if args[0] in {v0, 9}\n");
+    const auto once = format_policy(text, "scattered");
+    ASSERT_TRUE(once) << "seed " << seed << once.error().text() << text;
+    const auto twice = format_policy(*once, "formatted");
+    ASSERT_TRUE(twice) << "seed " << seed << *once;
+    EXPECT_EQ(*once, *twice) << "seed " << seed << text;
+    const auto before = parse_policy(text, "scattered");
+    const auto after = parse_policy(*once, "formatted");
+    ASSERT_TRUE(before) << "seed " << seed << before.error().text();
+    ASSERT_TRUE(after) << "seed " << seed << after.error().text() << *once;
+    ASSERT_TRUE(before->policy == after->policy) << "seed " << seed << text << *once;
+  }
+}
+
 TEST(TextProperty, PoliciesWithoutErrorsReadBackEqual) {
   const std::size_t count = test::scaled(5'000, 200'000);
   std::size_t conditions = 0;

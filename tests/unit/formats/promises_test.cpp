@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "callgate/base/file.h"
 #include "callgate/formats/text.h"
 #include "callgate/policy/evaluate.h"
 
@@ -66,8 +67,8 @@ TEST(Promises, MadeBitByBitTheyAreTheSameAsAtOnce) {
 TEST(Promises, SomeRulesAskForSeveral) {
   const auto opens = [](const std::string& names, std::uint64_t flags) {
     const Policy policy = parsed("arches x86_64\npromise " + names + "\n");
-    return evaluate(policy, {.nr = 2, .arch = arch_info(Arch::x86_64).audit, .args = {1, flags}}) ==
-           Action{ActionKind::allow};
+    const SeccompData data{.nr = 2, .arch = arch_info(Arch::x86_64).audit, .args = {1, flags}};
+    return evaluate(policy, policy.arches, data).action == Action{ActionKind::allow};
   };
   constexpr std::uint64_t write = 1;
   constexpr std::uint64_t both = 2;
@@ -97,6 +98,16 @@ TEST(Promises, APolicyOfPromises) {
   EXPECT_EQ(policy->abi, newest_release());
   EXPECT_EQ(policy->arches, std::vector{native_arch()});
   EXPECT_EQ(findings(*policy, policy->arches), "");
+}
+
+TEST(Promises, ThePageHasEach) {
+  const auto page = read_file(std::string(CALLGATE_SOURCE_DIR) + "/docs/promises.md");
+  ASSERT_TRUE(page);
+  for (const Promise& each : promises()) {
+    const std::string row =
+        "\n| `" + std::string(each.name) + "` | " + std::string(each.summary) + " | ";
+    EXPECT_NE(page->find(row), std::string::npos) << row;
+  }
 }
 
 TEST(Promises, WhatIsNoPromise) {

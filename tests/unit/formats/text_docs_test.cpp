@@ -6,6 +6,7 @@
 #include "callgate/abi/groups.h"
 #include "callgate/base/file.h"
 #include "callgate/formats/text.h"
+#include "unit/formats/folder.h"
 
 namespace callgate {
 namespace {
@@ -31,7 +32,7 @@ std::vector<std::string> blocks(const std::string& text, const std::string& lang
 
 void expect_reads(const std::string& text, const std::string& name,
                   const std::vector<Arch>& usual = {Arch::x86_64, Arch::i386}) {
-  const auto parsed = parse_policy(text, name);
+  const auto parsed = parse_policy(text, name, IncludeRoot{});
   ASSERT_TRUE(parsed) << parsed.error().text();
   const Policy& policy = parsed->policy;
   const std::vector<Arch> arches = policy.arches.empty() ? usual : policy.arches;
@@ -45,7 +46,24 @@ void expect_reads(const std::string& text, const std::string& name,
 TEST(PolicyPage, EveryBlockIsReadAndHasNoError) {
   const std::vector<std::string> all = blocks(page(), "policy");
   EXPECT_GE(all.size(), 7u);
-  for (const std::string& block : all) expect_reads(block, "docs/policy.md");
+  const test::Folder folder;
+  for (const std::string& block : all) {
+    const std::string name = block.substr(0, block.find('\n'));
+    if (name.starts_with("# ") && name.ends_with(".policy")) folder.write(name.substr(2), block);
+    expect_reads(block, folder.write("page.policy", block));
+  }
+}
+
+TEST(PolicyPage, EveryBlockIsLaidOutAsItIsWritten) {
+  for (const std::string& block : blocks(page(), "policy")) {
+    const auto formatted = format_policy(block, "docs/policy.md");
+    ASSERT_TRUE(formatted) << formatted.error().text();
+    const auto squeezed = [](std::string text) {  // comments stand in one column in a whole block
+      for (std::size_t at; (at = text.find("  #")) != std::string::npos;) text.erase(at, 1);
+      return text;
+    };
+    EXPECT_EQ(squeezed(*formatted), squeezed(block));
+  }
 }
 
 TEST(PolicyPage, TableOfGroupsIsTheTableInUse) {
@@ -57,8 +75,11 @@ TEST(PolicyPage, TableOfGroupsIsTheTableInUse) {
   EXPECT_EQ(rows, groups().size()) << "run scripts/print_groups.py";
   for (const Group& group : groups()) {
     std::string row = "\n| @" + std::string(group.name) + " | " + std::string(group.summary) + " |";
-    for (const std::string_view call : group.calls)
-      row += (call == group.calls.front() ? " " : ", ") + std::string(call);
+    if (group.kind == GroupKind::systemd)
+      row += " " + std::to_string(group.calls.size() + group.unnumbered.size());
+    else
+      for (const std::string_view call : group.calls)
+        row += (call == group.calls.front() ? " " : ", ") + std::string(call);
     EXPECT_NE(text.find(row + " |\n"), std::string::npos) << row << "\nrun scripts/print_groups.py";
   }
 }

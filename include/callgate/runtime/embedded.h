@@ -3,8 +3,9 @@
  * behind it needs libc alone.
  *
  *   #include "worker_policy.h"
- *   callgate_embedded_status done = callgate_install_embedded(&worker_policy,
- * CALLGATE_ALL_THREADS); if (done.step != CALLGATE_STEP_NONE) ...
+ *   callgate_embedded_status done;
+ *   done = callgate_install_embedded(&worker_policy, CALLGATE_ALL_THREADS);
+ *   if (done.step != CALLGATE_STEP_NONE) return 1;
  *
  * In C++: callgate::install(worker_policy, {.all_threads = true}).ok().
  *

@@ -17,8 +17,8 @@ std::string show(const SeccompData& data) {
   return text;
 }
 
-std::uint32_t returned(const Policy& policy, std::span<const Arch> arches,
-                       const SeccompData& data) {
+std::uint32_t normal_return(const Policy& policy, std::span<const Arch> arches,
+                            const SeccompData& data) {
   return normalise(returned(policy, arches, data));
 }
 
@@ -72,8 +72,8 @@ TEST(MeaningOfPolicies, EqualityAndWitnesses) {
     const Answer answer = callgate::equal(sample.policy, other, sample.arches);
     if (const auto* differs = std::get_if<Differs>(&answer)) {
       ++different_ones;
-      EXPECT_EQ(returned(sample.policy, sample.arches, differs->witness), differs->left);
-      EXPECT_EQ(returned(other, sample.arches, differs->witness), differs->right);
+      EXPECT_EQ(normal_return(sample.policy, sample.arches, differs->witness), differs->left);
+      EXPECT_EQ(normal_return(other, sample.arches, differs->witness), differs->right);
       EXPECT_NE(differs->left, differs->right);
       continue;
     }
@@ -82,8 +82,8 @@ TEST(MeaningOfPolicies, EqualityAndWitnesses) {
     ++equal_ones;
     for (const Policy* source : {&sample.policy, &other})
       for (const SeccompData& call : interesting_calls(*source, sample.arches, random, 40))
-        EXPECT_EQ(returned(sample.policy, sample.arches, call),
-                  returned(other, sample.arches, call))
+        EXPECT_EQ(normal_return(sample.policy, sample.arches, call),
+                  normal_return(other, sample.arches, call))
             << "policy " << i << ": " << show(call);
   }
   std::printf("equal %zu, differing %zu, undecided %zu\n", equal_ones, different_ones, undecided);

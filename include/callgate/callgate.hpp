@@ -12,3 +12,4 @@
 #include "callgate/policy/policy.h"
 #include "callgate/runtime/embedded.h"
 #include "callgate/runtime/install.h"
+#include "callgate/runtime/strict.h"

@@ -1,6 +1,5 @@
 #include "capi/handles.h"
 
-#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -16,19 +15,6 @@ namespace {
 /// Stands for an error that there is no memory for; made when the library is loaded.
 callgate_error out_of_memory{"error: out of memory\n"};
 
-/// Of the first release; later ones only add members.
-constexpr std::size_t first_size = offsetof(callgate_options, debug_fd) + sizeof(int);
-
-/// A newer caller's members that this library does not know must be at their default.
-bool is_zero_behind(const callgate_options& options) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(&options);
-  for (const unsigned char byte :
-       std::span(bytes, options.size).subspan(sizeof(callgate_options))) {
-    if (byte != 0) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 void set_error(callgate_error** why, std::string_view text) noexcept {
@@ -36,21 +22,39 @@ void set_error(callgate_error** why, std::string_view text) noexcept {
   try {
     *why = new callgate_error{std::string(text)};
   } catch (...) {
-    *why = &out_of_memory;
+    set_out_of_memory(why);
   }
+}
+
+void set_out_of_memory(callgate_error** why) noexcept {
+  if (why != nullptr) *why = &out_of_memory;
+}
+
+Result<void> check_size(const void* options, std::size_t known, const std::string& name) {
+  constexpr std::size_t most = 4096;
+  std::size_t size = 0;
+  std::memcpy(&size, options, sizeof size);
+  if (size < known || size > most) return fail(name + ".size is not sizeof(" + name + ")");
+  const auto* bytes = static_cast<const unsigned char*>(options);
+  for (const unsigned char byte : std::span(bytes, size).subspan(known)) {
+    if (byte != 0) return fail(name + " asks for what this release of libcallgate does not know");
+  }
+  return {};
+}
+
+Result<void> check_flags(std::initializer_list<int> flags, const std::string& name) {
+  for (const int flag : flags) {
+    if (flag != 0 && flag != 1) return fail("a flag of " + name + " is neither 0 nor 1");
+  }
+  return {};
 }
 
 Result<ConfineOptions> confine_options(const callgate_options* options) {
   if (options == nullptr) return ConfineOptions{};
-  constexpr std::size_t most = 4096;
-  if (options->size < first_size || options->size > most)
-    return fail("callgate_options.size is not sizeof(callgate_options)");
-  if (options->size > sizeof(callgate_options) && !is_zero_behind(*options))
-    return fail("callgate_options asks for what this release of libcallgate does not know");
-  for (const int flag :
-       {options->this_thread_only, options->log, options->keep_privs, options->debug}) {
-    if (flag != 0 && flag != 1) return fail("a flag of callgate_options is neither 0 nor 1");
-  }
+  const std::string name = "callgate_options";
+  CALLGATE_CHECK(check_size(options, sizeof *options, name));
+  CALLGATE_CHECK(check_flags(
+      {options->this_thread_only, options->log, options->keep_privs, options->debug}, name));
   if (options->debug_fd < 0) return fail("callgate_options.debug_fd is negative");
   ConfineOptions result;
   result.all_threads = options->this_thread_only == 0;
@@ -65,9 +69,9 @@ void free_error(callgate_error* error) noexcept {
   if (error != &out_of_memory) delete error;
 }
 
-char* text_copy(std::string_view text) noexcept {
+char* text_copy(std::string_view text) {
   auto* copy = static_cast<char*>(std::malloc(text.size() + 1));
-  if (copy == nullptr) return nullptr;
+  if (copy == nullptr) throw std::bad_alloc();
   std::memcpy(copy, text.data(), text.size());
   copy[text.size()] = '\0';
   return copy;

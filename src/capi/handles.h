@@ -1,7 +1,10 @@
 // What the opaque types of callgate.h are, and the border that no exception crosses.
 #pragma once
 
+#include <cstddef>
 #include <exception>
+#include <initializer_list>
+#include <new>
 #include <string>
 
 #include "callgate.h"
@@ -23,13 +26,22 @@ struct callgate_program {
 
 namespace callgate::capi {
 
-/// Sets *why; without memory it becomes an object that says so.
+/// Sets *why; without memory it becomes the object that set_out_of_memory() gives.
 void set_error(callgate_error** why, std::string_view text) noexcept;
+
+void set_out_of_memory(callgate_error** why) noexcept;
 
 void free_error(callgate_error* error) noexcept;
 
-/// The options of a call; null is the default. Errors: a size that no release of callgate had, a
-/// flag that is neither 0 nor 1.
+/// Options that begin with their size, for a library that knows `known` bytes of them. Errors: too
+/// short or beyond belief; members of a newer release that are not zero.
+[[nodiscard]] Result<void> check_size(const void* options, std::size_t known,
+                                      const std::string& name);
+/// Each is 0 or 1.
+[[nodiscard]] Result<void> check_flags(std::initializer_list<int> flags, const std::string& name);
+
+/// The options of a call; null is the default. Errors: those of check_size and
+/// check_flags; a negative descriptor.
 [[nodiscard]] Result<ConfineOptions> confine_options(const callgate_options* options);
 
 /// Runs `work`, which returns a Result; what it throws or fails with goes to *why. `good` makes the
@@ -41,6 +53,8 @@ auto guarded(callgate_error** why, Bad bad, Work&& work, Good&& good) noexcept {
     auto result = work();
     if (result) return good(*std::move(result));
     set_error(why, result.error().text());
+  } catch (const std::bad_alloc&) {
+    set_out_of_memory(why);
   } catch (const std::exception& failure) {
     set_error(why, failure.what());
   } catch (...) {
@@ -55,7 +69,7 @@ int guarded_int(callgate_error** why, Work&& work) noexcept {
   return guarded(why, -1, work, [](int value) { return value; });
 }
 
-/// A copy that callgate_text_free frees; null without memory.
-[[nodiscard]] char* text_copy(std::string_view text) noexcept;
+/// A copy that callgate_text_free frees; throws std::bad_alloc.
+[[nodiscard]] char* text_copy(std::string_view text);
 
 }  // namespace callgate::capi

@@ -60,7 +60,8 @@ callgate_policy* callgate_policy_read(const char* path, callgate_error** why) {
       [&]() -> Result<Policy> {
         if (path == nullptr) return fail("no path was given");
         CALLGATE_TRY(const std::string text, read_file(path));
-        return parsed(text, path);
+        CALLGATE_TRY(ParsedPolicy read, parse_policy(text, path, IncludeRoot{}));
+        return std::move(read.policy);
       },
       handle);
 }
@@ -84,7 +85,10 @@ int callgate_policy_add(callgate_policy* policy, const char* rules, callgate_err
       return fail("what is added can only be rules",
                   "`policy`, `abi`, `arches`, `otherwise` and the like stand in the policy's text");
     }
-    policy->policy.rules.insert(policy->policy.rules.end(), kept.begin(), kept.end());
+    // A copy, since insert() gives no promise where memory runs out.
+    std::vector<Rule> all = policy->policy.rules;
+    all.insert(all.end(), kept.begin(), kept.end());
+    policy->policy.rules.swap(all);
     return 0;
   });
 }

@@ -1,6 +1,9 @@
 /* Installing a filter: prctl(PR_SET_NO_NEW_PRIVS) and seccomp(2), by plain system calls. Nothing here
  * allocates or takes a lock. The numbers stand here and not in <linux/...>, which musl's compiler
  * wrapper does not see; they are those of the kernel's headers, 6.12. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* syscall(2) under -std=c99 */
+#endif
 #include "callgate/runtime/embedded.h"
 
 #include <errno.h>

@@ -27,6 +27,7 @@ test:
 # Whole machines and packages: tests/e2e.
 e2e:
 	@scripts/install-deps build test e2e deb
+	@scripts/fetch-kernels aarch64 mipsel64 ppc64le s390x || echo "make e2e: machines without a kernel are skipped"
 	@cmake --preset dev -DCALLGATE_TESTS=ON -DCALLGATE_E2E=ON >/dev/null
 	@cmake --build build/dev -j $(JOBS)
 	@ctest --test-dir build/dev --output-on-failure -L e2e

@@ -143,8 +143,8 @@ std::string call_text(std::string_view name, std::span<const Entry> entries) {
   for (const Entry& entry : entries) {
     const std::string_view arch = arch_info(entry.arch).name;
     text += entry.call == nullptr
-                ? fmt::format("  {:<8} no such call\n", arch)
-                : fmt::format("  {:<8} {:<11} since {}\n", arch, number_text(entry.call->number),
+                ? fmt::format("  {:<11} no such call\n", arch)
+                : fmt::format("  {:<11} {:<11} since {}\n", arch, number_text(entry.call->number),
                               to_string(entry.call->since));
   }
   return text + all_parameters_text(entries) + carried_text(entries) + groups_text(name) +
@@ -246,7 +246,7 @@ int answer_list(const SyscallsOptions& options, std::span<const Arch> arches) {
   if (options.json) return write_output(options.output, calls_json(entries, false));
   std::string text;
   for (const Entry& entry : entries)
-    text += fmt::format("{:<8} {:<11} {:<7} {}\n", arch_info(entry.arch).name,
+    text += fmt::format("{:<11} {:<11} {:<7} {}\n", arch_info(entry.arch).name,
                         number_text(entry.call->number), to_string(entry.call->since),
                         entry.call->name);
   return write_output(options.output, text);
@@ -262,7 +262,7 @@ int answer_number(const SyscallsOptions& options, std::span<const Arch> arches,
   std::string text;
   if (number == skipped_call) text = "-1 is no call of any ABI: a tracer sets it to skip one\n";
   for (const Entry& entry : entries) {
-    text += fmt::format("{:<8} {:<11} {}\n", arch_info(entry.arch).name, number_text(number),
+    text += fmt::format("{:<11} {:<11} {}\n", arch_info(entry.arch).name, number_text(number),
                         entry.call != nullptr ? fmt::format("{}, since {}", entry.call->name,
                                                             to_string(entry.call->since))
                                               : "not assigned");

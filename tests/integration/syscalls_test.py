@@ -22,8 +22,8 @@ def check(what, condition):
 def by_name():
     code, out, _ = ask("clone")
     check("clone is found", code == 0)
-    check("clone's words on x86-64", "parameters on x86_64, x32:" in out)
-    check("clone's number on arm", "arm      120 " in out)
+    check("clone's words on x86-64", "parameters on x86_64, x32, loongarch64:" in out)
+    check("clone's number on arm", "arm         120 " in out)
     check("a flag's name", "CLONE_NEWUSER" in out)
     code, out, _ = ask("open", "--arch", "aarch64")
     check("aarch64 has no open", code == 1 and "no such call" in out)
@@ -37,8 +37,8 @@ def by_name():
 
 def by_number():
     code, out, _ = ask("59")
-    check("59 on x86-64", code == 0 and "x86_64   59          execve, since 2.6" in out)
-    check("59 on aarch64", "aarch64  59          pipe2, since 3.7" in out)
+    check("59 on x86-64", code == 0 and "x86_64      59          execve, since 2.6" in out)
+    check("59 on aarch64", "aarch64     59          pipe2, since 3.7" in out)
     code, out, _ = ask("0x40000200", "--arch", "x32")
     check("an x32 number", code == 0 and "rt_sigaction" in out)
     code, out, _ = ask("400", "--arch", "x86_64")
@@ -67,7 +67,7 @@ def other_questions():
 def as_json():
     code, out, _ = ask("openat", "--json")
     calls = {call["arch"]: call for call in json.loads(out)["calls"]}
-    check("all ABIs", code == 0 and sorted(calls) == ["aarch64", "arm", "i386", "x32", "x86_64"])
+    check("all ABIs", code == 0 and len(calls) == 23 and {"aarch64", "i386", "s390x"} <= set(calls))
     flags = calls["arm"]["parameters"][2]
     check("openat's flags", flags["name"] == "flags" and flags["words"] == [2]
           and flags["bits"] == 32 and flags["signed"])

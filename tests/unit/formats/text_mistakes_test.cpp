@@ -50,7 +50,10 @@ const Mistake table[] = {
       "`fd`, tests what the kernel keeps",
       "1:26 no constant is named `AF_INTE` | did you mean `AF_INET`?"}},
     {"arches x86_46", {"1:8 no ABI is named `x86_46` | did you mean `x86_64`?"}},
-    {"arches sparc", {"1:8 no ABI is named `sparc` | known are x86_64, i386, x32, aarch64, arm"}},
+    {"arches sparc",
+     {"1:8 no ABI is named `sparc` | known are x86_64, i386, x32, aarch64, arm, loongarch64, m68k, "
+      "mips, mips64, mips64n32, mipsel, mipsel64, mipsel64n32, parisc, parisc64, ppc, ppc64, "
+      "ppc64le, s390, s390x, riscv64, sheb, sh"}},
     {"otherwise errno(EPREM)", {"1:17 no errno is named `EPREM` | did you mean `EPERM`?"}},
     {"otherwise deny", {"1:11 no action is named `deny` | did you mean `errno(EPERM)`?"}},
     {"alow read", {"1:1 no statement begins with `alow` | did you mean `allow`?"}},
@@ -103,7 +106,7 @@ const Mistake table[] = {
     {"allow open if flags == ~O_CREAT|O_EXCL",
      {"1:32 `~` and parentheses stand around the whole value | write ~(A|B) or A|B"}},
     {"allow open if flags == 1..5", {"1:25 a range stands in a set only | write in {1..5}"}},
-    {"allow open if flags in 1", {"1:24 expected `{`, not `1`"}},
+    {"allow open if flags in 1", {"1:24 expected `{` or a set of values, not `1`"}},
     {"allow open if flags not 1", {"1:25 expected `in`, not `1`"}},
     {"allow open if flags in {1 2}", {"1:27 expected `,` or `}`, not `2`"}},
     {"allow open if args[6] == 1",

@@ -100,7 +100,9 @@ Result<LoadedSource> load_profile(const RunVerb& verb, const std::vector<Arch>& 
 Result<void> check_options(const RunVerb& verb) {
   if (verb.strict.empty()) {
     if (!verb.memory.empty()) return fail("--memory is the heap of a program under --strict");
-    if (verb.profile.empty()) return fail("a policy is needed: --profile FILE|NAME, or --strict");
+    if (verb.profile.empty())
+      return fail("a policy is needed: --profile FILE|NAME, or --strict",
+                  "see callgate run --help");
     return {};
   }
   const char* other = !verb.profile.empty()                           ? "--profile"

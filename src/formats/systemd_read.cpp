@@ -39,7 +39,10 @@ bool looks_like_unit(std::string_view text) {
     const std::string_view line = text.substr(0, end);
     const std::size_t first = line.find_first_not_of(blanks);
     if (first != std::string_view::npos && line[first] != '#' && line[first] != ';') {
-      return line[first] == '[' && line[line.find_last_not_of(blanks)] == ']';
+      // Names of sections begin with a capital, which keeps lists of JSON out.
+      const char name = line.substr(first).size() > 1 ? line[first + 1] : '\0';
+      return line[first] == '[' && name >= 'A' && name <= 'Z' &&
+             line[line.find_last_not_of(blanks)] == ']';
     }
     text.remove_prefix(std::min(end + 1, text.size()));
   }

@@ -100,7 +100,7 @@ TEST_F(OciLibseccomp, RealProfilesForEveryCapabilitySet) {
 
 TEST_F(OciLibseccomp, TheReaderKnowsTheSameNames) {
   const Release level = library_->level();
-  for (const Arch arch : all_arches) {
+  for (const Arch arch : {Arch::x86_64, Arch::i386, Arch::x32, Arch::aarch64, Arch::arm}) {
     for (const std::string_view name : syscall_names()) {
       const int theirs =
           library_->resolve_name_arch(test::Libseccomp::token(arch), std::string(name).c_str());

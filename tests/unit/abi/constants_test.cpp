@@ -126,5 +126,30 @@ TEST(Errno, BothWays) {
   for (const Constant& constant : errno_constants()) EXPECT_LE(constant.value, 133u);
 }
 
+TEST(Errno, EachAbisOwn) {
+  constexpr std::uint16_t enosys = 38;
+  EXPECT_EQ(errno_on(Arch::x86_64, enosys), 38);
+  EXPECT_EQ(errno_on(Arch::mips, enosys), 89);
+  EXPECT_EQ(errno_on(Arch::mipsel64n32, enosys), 89);
+  EXPECT_EQ(errno_on(Arch::parisc64, enosys), 251);
+  EXPECT_EQ(errno_on(Arch::ppc64, 1), 1);
+  EXPECT_EQ(errno_on(Arch::mips, 4000), 4000);
+  EXPECT_EQ(errno_name(Arch::mips, 89), "ENOSYS");
+  EXPECT_EQ(errno_name(Arch::x86_64, 89), "EDESTADDRREQ");
+  EXPECT_EQ(generic_errno(Arch::mips, 89), 38);
+  EXPECT_EQ(generic_errno(Arch::x86_64, 89), 89);
+  const std::vector<Arch> both{Arch::mips, Arch::mips64};
+  EXPECT_EQ(errno_name(both, 1), "EPERM");
+  EXPECT_EQ(errno_name(both, 38), "");
+  EXPECT_EQ(action_on(Arch::parisc, deny(enosys)), deny(251));
+  EXPECT_EQ(action_on(Arch::parisc, trap(enosys)), trap(enosys));
+  for (const Arch arch : all_arches)
+    for (const Constant& constant : errno_constants()) {
+      const auto value = static_cast<std::uint16_t>(constant.value);
+      const auto back = generic_errno(arch, errno_on(arch, value));
+      EXPECT_TRUE(!back || errno_on(arch, *back) == errno_on(arch, value)) << constant.name;
+    }
+}
+
 }  // namespace
 }  // namespace callgate

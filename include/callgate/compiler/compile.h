@@ -18,8 +18,8 @@ enum class Stage : std::uint8_t {
 };
 
 struct CompileOptions {
-  std::vector<Arch> arches;  ///< overrides Policy::arches; one of the two must name an ABI
-  ProofBudget budget;
+  std::vector<Arch> arches{};  ///< overrides Policy::arches; one of the two must name an ABI
+  ProofBudget budget{};
 };
 
 /// A program and the proof's by-products.

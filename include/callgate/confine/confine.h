@@ -29,7 +29,7 @@ struct ConfineOptions {
   /// Set no_new_privs first. False needs CAP_SYS_ADMIN.
   bool no_new_privs = true;
   /// Instead of Policy::otherwise.
-  std::optional<Action> otherwise;
+  std::optional<Action> otherwise{};
   /// Report each denial from inside the process: call, arguments, rule, and a stack of modules and
   /// offsets. Then the policy's action is carried out. Meant for development, not for production:
   /// denials become SIGSYS for a handler of the library's, with what that entails (docs/api.md).

@@ -153,14 +153,14 @@ struct SourceLine {
 
 /// An ordered list of rules; the first that matches decides.
 struct Policy {
-  std::string name;
-  std::optional<Release> abi;  ///< none: newest_release() of this callgate, with a diagnostic
-  std::vector<Arch> arches;    ///< the ABIs it is for; empty: left to who compiles it
+  std::string name{};
+  std::optional<Release> abi{};  ///< none: newest_release() of this callgate, with a diagnostic
+  std::vector<Arch> arches{};    ///< the ABIs it is for; empty: left to who compiles it
   Action otherwise{ActionKind::kill_process};  ///< no rule matches
   Action unknown{ActionKind::errno_, 38};      ///< no rule matches an unassigned number (ENOSYS)
   Action unlisted{ActionKind::kill_process};   ///< a call of an ABI that is not among `arches`
   OnUntestable on_untestable = OnUntestable::error;
-  std::vector<Rule> rules;
+  std::vector<Rule> rules{};
 
   bool operator==(const Policy&) const = default;
 

@@ -46,7 +46,7 @@ enum class StrictForm : std::uint8_t {
 
 struct StrictOptions {
   StrictForm form = StrictForm::kernel;
-  std::vector<int> descriptors;  ///< those that stay open; all others are closed, 0, 1 and 2 too
+  std::vector<int> descriptors{};  ///< those that stay open; all others are closed, 0, 1 and 2 too
   /// What malloc and new can give the function, in bytes: it is taken beforehand, of the GNU C
   /// library. Past it the child dies of brk. At most 32 MiB in a thread that is not the first.
   std::size_t heap = std::size_t{1} << 20;

@@ -24,10 +24,10 @@ namespace callgate {
 /// A value as written: names and a number or-ed together, perhaps complemented. It is resolved for
 /// each ABI and parameter, since O_DIRECTORY is not the same number everywhere.
 struct Value {
-  std::vector<std::string> names;  ///< constants, or-ed
-  std::uint64_t number = 0;        ///< or-ed to them; a negative number is its two's complement
-  bool negative = false;           ///< written with a minus: prints as one, and checks as one
-  bool complement = false;         ///< ~(...), within the width of what it is compared to
+  std::vector<std::string> names{};  ///< constants, or-ed
+  std::uint64_t number = 0;          ///< or-ed to them; a negative number is its two's complement
+  bool negative = false;             ///< written with a minus: prints as one, and checks as one
+  bool complement = false;           ///< ~(...), within the width of what it is compared to
   bool operator==(const Value&) const = default;
 
   [[nodiscard]] static Value of(std::uint64_t number) { return {.number = number}; }
@@ -45,7 +45,7 @@ struct Operand {
     ip_high,
   };
   Kind kind = Kind::parameter;
-  std::string name;        ///< of a parameter
+  std::string name{};      ///< of a parameter
   std::uint8_t index = 0;  ///< of an argument word, 0..5
   bool operator==(const Operand&) const = default;
 };
@@ -55,8 +55,8 @@ enum class Relation : std::uint8_t { eq, ne, lt, le, gt, ge, in, not_in, subset 
 
 /// A value or an inclusive range of values.
 struct Interval {
-  Value first;
-  std::optional<Value> last;  ///< none: the single value `first`
+  Value first{};
+  std::optional<Value> last{};  ///< none: the single value `first`
   bool operator==(const Interval&) const = default;
 };
 
@@ -64,11 +64,11 @@ struct Interval {
 /// `x subset V` means: no bit outside V is set in x. A pointer parameter allows only eq/ne 0
 /// ("null").
 struct Test {
-  Operand operand;
-  std::optional<Value> mask;
+  Operand operand{};
+  std::optional<Value> mask{};
   Relation relation = Relation::eq;
-  std::vector<Interval> values;
-  Place place;  ///< where it was written; not part of equality
+  std::vector<Interval> values{};
+  Place place{};  ///< where it was written; not part of equality
 
   bool operator==(const Test& other) const {
     return operand == other.operand && mask == other.mask && relation == other.relation &&
@@ -80,8 +80,8 @@ struct Test {
 struct Condition {
   enum class Kind : std::uint8_t { always, test, all, any, negation };
   Kind kind = Kind::always;
-  Test test;                        ///< for `test`
-  std::vector<Condition> children;  ///< for all, any; exactly one for negation
+  Test test{};                        ///< for `test`
+  std::vector<Condition> children{};  ///< for all, any; exactly one for negation
   bool operator==(const Condition&) const = default;
 
   [[nodiscard]] static Condition of(Test test) {
@@ -98,10 +98,10 @@ struct Selector {
     any,      ///< `*`: every number of the ABI but -1
   };
   Kind kind = Kind::name;
-  std::string name;         ///< of a call, or of a group without its @
+  std::string name{};       ///< of a call, or of a group without its @
   std::uint32_t first = 0;  ///< for numbers
   std::uint32_t last = 0;   ///< for numbers, inclusive; 0xffffffff also covers -1
-  Place place;              ///< not part of equality
+  Place place{};            ///< not part of equality
 
   bool operator==(const Selector& other) const {
     return kind == other.kind && name == other.name && first == other.first && last == other.last;
@@ -125,13 +125,13 @@ enum class OnUntestable : std::uint8_t { error, deny, allow_ };
 
 /// "For these calls, if the condition holds, take this action."
 struct Rule {
-  Action action;
-  std::vector<Selector> calls;
-  Condition condition;
-  std::vector<Arch> arches;                   ///< the section it stands in; empty: every ABI
-  std::optional<OnUntestable> on_untestable;  ///< of this rule; else the policy's
-  Place place;                                ///< where it was written; not part of equality
-  std::string promise;  ///< the promise it is of, or empty; not part of it either
+  Action action{};
+  std::vector<Selector> calls{};
+  Condition condition{};
+  std::vector<Arch> arches{};                   ///< the section it stands in; empty: every ABI
+  std::optional<OnUntestable> on_untestable{};  ///< of this rule; else the policy's
+  Place place{};                                ///< where it was written; not part of equality
+  std::string promise{};  ///< the promise it is of, or empty; not part of it either
 
   bool operator==(const Rule& other) const {
     return action == other.action && calls == other.calls && condition == other.condition &&

@@ -55,8 +55,7 @@ Diagram PolicySide::layer1() {
   std::uint32_t next = list_base;
   for (const DecisionList& decisions : lists_.lists()) {
     const bool is_plain = decisions.items.empty();
-    terminals.push_back(is_plain ? layer_.returns.terminal_of(decisions.rest_ret)
-                                 : terminal(next));
+    terminals.push_back(is_plain ? layer_.returns.terminal_of(decisions.rest_ret) : terminal(next));
     ++next;
   }
   return lists_.diagram(layer_.store, layer_.order, terminals);

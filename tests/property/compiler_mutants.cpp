@@ -124,9 +124,8 @@ void judge_mutant(const Original& original, const Program& mutant, Z3Oracle& ora
                         << "the proof's answer is alternative " << answer.index();
   if (const auto* witness = std::get_if<Differs>(&answer)) {
     const SeccompData& call = witness->witness;
-    EXPECT_EQ(
-        normalise(returned(original.sample.policy, original.sample.arches, call)),
-        witness->left);
+    EXPECT_EQ(normalise(returned(original.sample.policy, original.sample.arches, call)),
+              witness->left);
     EXPECT_EQ(normalise(emulate(mutant, call)), witness->right);
     EXPECT_NE(witness->left, witness->right);
   }

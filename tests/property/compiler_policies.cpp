@@ -52,8 +52,7 @@ TEST(RandomPolicies, EvaluateEmulateAndProofAgree) {
     ASSERT_TRUE(built) << built.error().text();
     expect_agreement(sample, *built, calls);
     for (const SeccompData& call : calls) {
-      ASSERT_EQ(emulate(compiled->program, call),
-                returned(sample.policy, sample.arches, call));
+      ASSERT_EQ(emulate(compiled->program, call), returned(sample.policy, sample.arches, call));
     }
     if (testing::Test::HasFailure()) return;
     if (count > 10'000 && i % 10'000 == 0) std::printf("%zu policies\n", i);

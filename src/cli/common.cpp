@@ -209,6 +209,16 @@ Result<LoadedSource> load_source(const std::string& path, const LoadOptions& opt
   return parse_source(bytes, path, options);
 }
 
+Result<void> check_has_filter(const LoadedSource& source) {
+  const Policy* policy = source.policy();
+  if (policy == nullptr || source.format == SourceFormat::text || !policy->rules.empty() ||
+      policy->otherwise != allow) {
+    return {};
+  }
+  return fail(source.path + ": this profile has no filter: every call would be let through",
+              "`--profile none` runs a program without one");
+}
+
 Result<Compilation> compile_source(const LoadedSource& source, const CompileOptions& options) {
   auto made = compile(*source.policy(), options);
   if (!made) return fail(quoted(std::move(made).error(), source));

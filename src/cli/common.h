@@ -63,6 +63,10 @@ struct LoadedSource {
 [[nodiscard]] Result<LoadedSource> parse_source(std::string_view bytes, const std::string& path,
                                                 const LoadOptions& options = {});
 
+/// An error where a file of another format asks for no filter at all: to confine by it would let
+/// every call through, which only a policy in our own language can mean.
+[[nodiscard]] Result<void> check_has_filter(const LoadedSource& source);
+
 /// compile(), with the lines that its findings speak of.
 [[nodiscard]] Result<Compilation> compile_source(const LoadedSource& source,
                                                  const CompileOptions& options);

@@ -114,6 +114,7 @@ Result<Policy> policy_of(const JudgeVerb& verb) {
     return fail(verb.profile + ": a compiled program has no rules to judge by",
                 "give the policy that it was made of");
   }
+  CALLGATE_CHECK(check_has_filter(source));
   Policy chosen = *policy;
   chosen.arches = choose_arches({}, chosen, source.diagnostics);
   std::erase_if(source.diagnostics,

@@ -151,10 +151,7 @@ Result<Confinement> load_confinement(const RunVerb& verb) {
   CALLGATE_TRY(LoadedSource source, load_profile(verb, asked));
   if (const Program* program = source.program()) return Confinement{*program, std::nullopt, asked};
   const Policy& policy = *source.policy();
-  if (source.format == SourceFormat::oci && policy.rules.empty() && policy.otherwise == allow) {
-    return fail(verb.profile + ": this profile has no filter: every call would be let through",
-                "`--profile none` runs a program without one");
-  }
+  CALLGATE_CHECK(check_has_filter(source));
   CompileOptions options;
   options.arches = choose_arches(asked, policy, source.diagnostics);
   CALLGATE_TRY(Compilation made, compile_source(source, options));

@@ -70,6 +70,17 @@ class ExitCodes(RunTest):
             self.assertIn(done.stdout.strip(), file.read())
         self.assertEqual(self.run_under("none", "sh", "-c", "exit 3").returncode, 3)
 
+    def test_a_profile_without_a_filter_confines_nothing_and_is_refused(self):
+        oci = self.write("open.json", '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}\n')
+        unit = self.write("open.service", "[Service]\nExecStart=/bin/true\n")
+        for profile in (oci, unit, "unit:" + unit):
+            for verb, code in (("run", 125), ("judge", 2)):
+                with self.subTest(profile=profile, verb=verb):
+                    done = subprocess.run([CALLGATE, verb, "--profile", profile, "--", "true"],
+                                          capture_output=True, text=True)
+                    self.assertEqual(done.returncode, code, done.stderr)
+                    self.assertIn("has no filter", done.stderr)
+
     def test_help_starts_with_examples(self):
         text = subprocess.run([CALLGATE, "run", "--help"], capture_output=True, text=True).stdout
         self.assertIn("Examples:", "\n".join(text.splitlines()[:5]))

@@ -260,7 +260,7 @@ TEST(Probe, AnswersAsTheReleaseSays) {
   const Release release = parse_release(probe.release).value_or(Release{});
   // Distributions carry features back, so an older release may know more, never less.
   for (const auto* features : {&probe.flags, &probe.notify, &probe.actions}) {
-    for (const KernelFeature& feature : *features) {
+    for (const ProbedFeature& feature : *features) {
       const bool can_ask = features != &probe.actions || release >= Release{4, 14};
       const bool must_know = can_ask && release >= *parse_release(feature.since);
       EXPECT_TRUE(feature.known || !must_know) << feature.name;

@@ -136,16 +136,19 @@ bool lists(std::span<const Arch> arches, Arch arch) {
   return std::find(arches.begin(), arches.end(), arch) != arches.end();
 }
 
+/// Number -1 on x86-64's audit number where x32 is listed and x86-64 is not.
+bool is_skipped_x32(std::span<const Arch> arches, std::optional<Arch> arch,
+                    const SeccompData& data) {
+  return arch == Arch::x86_64 && data.nr == skipped_call && !lists(arches, Arch::x86_64) &&
+         lists(arches, Arch::x32);
+}
+
 }  // namespace
 
 Verdict evaluate(const Policy& policy, std::span<const Arch> arches, const SeccompData& data) {
   const std::optional<Arch> arch = classify(data.arch, data.nr);
-  if (!arch || !lists(arches, *arch)) {
-    const bool skipped_x32 =
-        arch == Arch::x86_64 && data.nr == skipped_call && lists(arches, Arch::x32);
-    if (skipped_x32) return {policy.otherwise, Verdict::Source::otherwise, {}};
-    return {policy.unlisted, Verdict::Source::unlisted, {}};
-  }
+  if (is_skipped_x32(arches, arch, data)) return {policy.otherwise, Verdict::Source::otherwise, {}};
+  if (!arch || !lists(arches, *arch)) return {policy.unlisted, Verdict::Source::unlisted, {}};
   for (std::size_t i = 0; i < policy.rules.size(); ++i)
     if (matches(policy, policy.rules[i], *arch, data))
       return {policy.rules[i].action, Verdict::Source::rule, i};
@@ -155,7 +158,8 @@ Verdict evaluate(const Policy& policy, std::span<const Arch> arches, const Secco
 std::uint32_t returned(const Policy& policy, std::span<const Arch> arches,
                        const SeccompData& data) {
   const Action action = evaluate(policy, arches, data).action;
-  const std::optional<Arch> arch = classify(data.arch, data.nr);
+  std::optional<Arch> arch = classify(data.arch, data.nr);
+  if (is_skipped_x32(arches, arch, data)) arch = Arch::x32;
   if (arch && lists(arches, *arch)) return action_on(*arch, action).ret();
   return (arches.empty() ? action : action_on(arches.front(), action)).ret();
 }

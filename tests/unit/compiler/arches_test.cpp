@@ -107,5 +107,16 @@ TEST(EveryArch, MachinesAreNotMixed) {
   EXPECT_TRUE(compile(policy, {.arches = {Arch::mips, Arch::mips64, Arch::mips64n32}}));
 }
 
+// -1 on x86-64's audit number belongs to x32 where that is listed alone.
+TEST(EveryArch, ASkippedCallOfX32GetsItsOwnError) {
+  const Policy policy{.abi = Release{6, 12}, .otherwise = deny(39)};
+  const std::vector<Arch> arches{Arch::mipsel64n32, Arch::x32};
+  const auto made = compile(policy, {.arches = arches});
+  ASSERT_TRUE(made) << made.error().text();
+  const SeccompData call{.nr = skipped_call, .arch = arch_info(Arch::x86_64).audit};
+  EXPECT_EQ(emulate(made->program, call), deny(39).ret());
+  EXPECT_EQ(returned(policy, arches, call), deny(39).ret());
+}
+
 }  // namespace
 }  // namespace callgate

@@ -240,6 +240,7 @@ class ConditionCheck {
       return report(
           {Severity::error, "no call of the rule has a parameter `" + test.operand.name + "`", {}},
           test.place);
+    if (uses_.empty()) return check_constants(test);
     std::vector<Shared> shared;
     for (const Use& use : uses_)
       for (Finding& finding : TestCheck(test, use, untestable_rule(policy_, rule_), names_).run())
@@ -247,6 +248,20 @@ class ConditionCheck {
     for (Shared& each : shared) {
       each.finding.message += " (" + uses_text(each.uses) + ")";
       report(std::move(each.finding), test.place);
+    }
+  }
+
+  /// Constants that no such parameter takes are wrong also where no ABI at hand has the calls.
+  void check_constants(const Test& test) {
+    const auto look_up = [&](const Value& value) {
+      for (const std::string& constant : value.names)
+        if (auto fault = names_.constant_fault(test.operand.name, constant))
+          report({Severity::error, std::move(fault->message), std::move(fault->hint)}, test.place);
+    };
+    if (test.mask) look_up(*test.mask);
+    for (const Interval& interval : test.values) {
+      look_up(interval.first);
+      if (interval.last) look_up(*interval.last);
     }
   }
 

@@ -202,8 +202,8 @@ Result<std::uint64_t> resolve_value_as(const Value& value, Arch arch,
 bool Selection::selects_form(const Rule& rule, Arch arch, const Syscall& form) {
   if (form.multiplexes.empty() || denies(rule.action.kind)) return true;
   for (const Judgement& known : judged_)
-    if (known.multiplexer == &form) return known.carries_only_permitted;
-  judged_.push_back({&form, carries_only_permitted(policy_, arch, form)});
+    if (known.arch == arch && known.multiplexer == &form) return known.carries_only_permitted;
+  judged_.push_back({arch, &form, carries_only_permitted(policy_, arch, form)});
   return judged_.back().carries_only_permitted;
 }
 

@@ -39,7 +39,8 @@ class Selection {
 
  private:
   struct Judgement {
-    const Syscall* multiplexer;
+    Arch arch;
+    const Syscall* multiplexer;  ///< ABIs may share a table
     bool carries_only_permitted;
   };
   const Policy& policy_;

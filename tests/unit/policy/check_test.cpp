@@ -100,6 +100,19 @@ TEST(Check, Names) {
       (Lines{"error: rule 1: no constant `O_CRAET` among open flags (open on x86_64, i386)"}));
 }
 
+TEST(Check, ConstantsOfCallsThatNoAbiAtHandHas) {
+  Policy policy = sound();
+  policy.rules = {{.action = allow,
+                   .calls = {Selector::named("open")},
+                   .condition = is("flags", Value{.names = {"O_CRAET"}})}};
+  const std::array<Arch, 1> arches{Arch::aarch64};
+  const std::vector<Diagnostic> all = check(policy, arches);
+  const auto is_about_it = [](const Diagnostic& each) {
+    return each.severity == Severity::error && each.message.find("O_CRAET") != std::string::npos;
+  };
+  EXPECT_TRUE(std::any_of(all.begin(), all.end(), is_about_it));
+}
+
 TEST(Check, SuggestsTheLikelyName) {
   Policy policy = sound();
   policy.rules = {{.action = allow, .calls = {Selector::named("opneat")}},

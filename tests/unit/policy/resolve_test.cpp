@@ -196,5 +196,18 @@ TEST(IsUntestable, IfAnyTestIs) {
   EXPECT_TRUE(is_untestable(test("no_such"), Arch::x86_64, call));
 }
 
+// mips and mipsel have one table; what is judged for one says nothing of the other's sections.
+TEST(Selection, JudgesMultiplexersForEachAbi) {
+  Policy policy;
+  policy.rules = {{.action = allow, .calls = {Selector::any()}, .arches = {Arch::mips}},
+                  {.action = allow, .calls = {Selector::group("socket")}}};
+  Selection selection(policy);
+  for (const Arch arch : {Arch::mips, Arch::mipsel})
+    EXPECT_EQ(selection.numbers(policy.rules[1], arch),
+              selected_numbers(policy, policy.rules[1], arch));
+  EXPECT_NE(selection.numbers(policy.rules[1], Arch::mips),
+            selection.numbers(policy.rules[1], Arch::mipsel));
+}
+
 }  // namespace
 }  // namespace callgate

@@ -48,6 +48,7 @@ class JobControl(RunTest):
         return terminal
 
     def check(self, rules):
+        """What is typed while bash changes the terminal's mode may be lost, hence each prompt."""
         policy = self.policy(rules)
         terminal = self.shell()
         command = " ".join(self.command(policy, "sh", "-c",
@@ -58,14 +59,17 @@ class JobControl(RunTest):
         terminal.expect("hello\r\nhello")
         terminal.type("\x1a")
         terminal.expect("Stopped")
+        terminal.expect("ready> ")
         terminal.type("jobs; echo a\"\"live\n")
         terminal.expect("alive")
+        terminal.expect("ready> ")
         terminal.type("fg\n")
         time.sleep(0.5)
         terminal.type("again\n")
         terminal.expect("again\r\nagain")
         terminal.type("\x04")
         terminal.expect("ended")
+        terminal.expect("ready> ")
         terminal.type(command + "\n")
         terminal.expect("started")
         terminal.type("hello\n")

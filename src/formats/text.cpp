@@ -14,34 +14,6 @@ namespace callgate {
 namespace formats {
 namespace {
 
-struct ActionName {
-  std::string_view name;
-  ActionKind kind;
-};
-constexpr ActionName action_names[] = {{"allow", ActionKind::allow},
-                                       {"log", ActionKind::log},
-                                       {"errno", ActionKind::errno_},
-                                       {"trap", ActionKind::trap},
-                                       {"trace", ActionKind::trace},
-                                       {"notify", ActionKind::user_notif},
-                                       {"kill_process", ActionKind::kill_process},
-                                       {"kill_thread", ActionKind::kill_thread}};
-
-/// Words of other languages, and what they are here.
-std::string_view likely_word(std::string_view word) {
-  struct Other {
-    std::string_view word, here;
-  };
-  static constexpr Other others[] = {{"deny", "errno(EPERM)"},   {"block", "errno(EPERM)"},
-                                     {"reject", "errno(EPERM)"}, {"kill", "kill_process"},
-                                     {"default", "otherwise"},   {"permit", "allow"},
-                                     {"user_notif", "notify"},   {"arch", "arches"},
-                                     {"return", "errno(EPERM)"}, {"name", "policy"}};
-  for (const Other& other : others)
-    if (other.word == word) return other.here;
-  return nearest(word, statement_words);
-}
-
 std::optional<Release> read_release(const Token& token) {
   std::uint32_t parts[3] = {};
   std::size_t part = 0;
@@ -82,18 +54,17 @@ std::optional<std::string> unescape(std::string_view quoted) {
   return out;
 }
 
-/// Reads one text of a policy.
-class PolicyParser {
+std::vector<Diagnostic> read_text(Reading& reading, const SourceText& source,
+                                  const std::optional<std::vector<Arch>>& section);
+
+/// The statements of one text.
+class PolicyParser : private PartParser {
  public:
-  PolicyParser(Reading& reading, const SourceText& source)
-      : reading_(reading),
-        policy_(reading.policy),
-        is_included_(source.included_at.line > 0),
-        report_(source.text, source.file),
-        tokens_(tokenize(source.text, report_)) {}
+  PolicyParser(TokenReader& tokens, TextReport& report, Reading& reading, bool is_included)
+      : PartParser(tokens, report, reading), policy_(reading.policy), is_included_(is_included) {}
 
   /// `section`: the ABIs of the section that the text is included in, if it is.
-  std::vector<Diagnostic> run(const std::optional<std::vector<Arch>>& section = {}) {
+  void run(const std::optional<std::vector<Arch>>& section) {
     if (section) {
       section_arches_ = *section;
       is_in_section_ = true;
@@ -108,22 +79,9 @@ class PolicyParser {
     if (section_) error(*section_, "the section is not closed", "a `}` closes it");
     note_raw_words();
     if (!is_included_) note_unused_sets();
-    return report_.take();
   }
 
  private:
-  void error(const Token& token, std::string message, std::string hint = {}) {
-    report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
-                std::move(hint));
-    if (report_.is_full()) tokens_.stop();
-  }
-
-  bool expected(std::string what) {
-    if (tokens_.peek().kind != Token::Kind::broken)
-      error(tokens_.blamed(), "expected " + std::move(what) + ", not " + shown(tokens_));
-    return false;
-  }
-
   void close_section() {
     if (!section_) error(tokens_.raw(), "a `}` without a section");
     if (section_) {
@@ -149,9 +107,7 @@ class PolicyParser {
 
   bool parse_word() {
     const Token& word = tokens_.peek();
-    if (std::any_of(std::begin(action_names), std::end(action_names),
-                    [&](const ActionName& action) { return word.is(action.name); }))
-      return parse_rule();
+    if (is_action_word(word)) return parse_rule();
     if (word.is("promise")) return parse_promise();
     if (word.is("set")) return parse_set();
     if (word.is("include")) return parse_include();
@@ -277,31 +233,11 @@ class PolicyParser {
     return true;
   }
 
-  bool parse_action(Action& action) {
-    const Token& word = tokens_.peek();
-    const auto* found = std::find_if(std::begin(action_names), std::end(action_names),
-                                     [&](const ActionName& name) { return word.is(name.name); });
-    if (found == std::end(action_names)) {
-      if (word.kind == Token::Kind::name) {
-        const std::string_view likely = likely_word(word.text);
-        error(word, "no action is named `" + std::string(word.text) + "`",
-              likely.empty() ? "" : "did you mean `" + std::string(likely) + "`?");
-        return false;
-      }
-      return expected("an action such as allow or errno(EPERM)");
-    }
-    tokens_.take();
-    action = {found->kind, 0};
-    if (tokens_.accept("(")) return parse_action_data(action);
-    if (found->kind == ActionKind::errno_) return expected("`(`, as in errno(EPERM)");
-    return true;
-  }
-
   /// An action that has no rule whose place check could name.
   bool parse_default(Action& action) {
     constexpr std::uint16_t max_errno = 4095;  // MAX_ERRNO, include/linux/err.h, 6.12
     const Token& word = tokens_.peek();
-    if (!parse_action(action)) return false;
+    if (!ActionParser(tokens_, report_, reading_).parse(action)) return false;
     if (action.kind != ActionKind::errno_ || action.data <= max_errno) return true;
     error(word, "errno " + std::to_string(action.data) + " is above 4095, the kernel's largest",
           "give an errno name such as errno(EPERM)");
@@ -309,45 +245,16 @@ class PolicyParser {
     return true;
   }
 
-  bool parse_action_data(Action& action) {
-    const Token& token = tokens_.peek();
-    const bool is_name = action.kind == ActionKind::errno_ && token.kind == Token::Kind::name;
-    if (token.kind != Token::Kind::number && !is_name)
-      return expected(action.kind == ActionKind::errno_ ? "an errno, as in errno(EPERM)"
-                                                        : "a number");
-    tokens_.take();
-    if (is_name) {
-      if (const auto value = find_errno(token.text))
-        action.data = *value;
-      else
-        report_errno(token);
-    } else if (token.number > 0xffff) {
-      error(token, "an action carries 16 bits", "the largest number is 65535");
-    } else {
-      action.data = static_cast<std::uint16_t>(token.number);
-    }
-    return tokens_.accept(")") || expected("`)`");
-  }
-
-  void report_errno(const Token& token) {
-    std::vector<std::string_view> names;
-    for (const Constant& constant : errno_constants()) names.push_back(constant.name);
-    error(token, "no errno is named `" + std::string(token.text) + "`",
-          policy::did_you_mean(token.text, names));
-  }
-
   bool parse_rule() {
     Rule rule;
     const Token& word = tokens_.peek();
     rule.place = place_of(word, report_.file());
     rule.arches = section_arches_;
-    if (!parse_action(rule.action)) return false;
-    do {
-      if (!parse_selector(rule.calls)) return false;
-    } while (tokens_.accept(","));
+    if (!ActionParser(tokens_, report_, reading_).parse(rule.action)) return false;
+    if (!SelectorParser(tokens_, report_, reading_).parse(rule.calls)) return false;
     policy::RuleNames names(rule);
     if (tokens_.accept("if")) {
-      auto condition = ConditionParser(tokens_, report_, names, reading_).parse();
+      auto condition = ConditionParser(tokens_, report_, reading_, names).parse();
       if (!condition) return false;
       rule.condition = std::move(*condition);
     }
@@ -383,13 +290,6 @@ class PolicyParser {
     return may_grow(word, calls);
   }
 
-  bool may_grow(const Token& token, std::size_t by) {
-    if (reading_.may_grow(by)) return true;
-    error(token, grown_too_far);
-    tokens_.stop();
-    return false;
-  }
-
   bool parse_include() {
     const Token& word = tokens_.take();
     const Token& token = tokens_.peek();
@@ -416,7 +316,7 @@ class PolicyParser {
     reading_.diagnostics.resize(index + 1);
     std::optional<std::vector<Arch>> section;
     if (is_in_section_) section = section_arches_;
-    std::vector<Diagnostic> found = PolicyParser(reading_, source).run(section);
+    std::vector<Diagnostic> found = read_text(reading_, source, section);
     reading_.diagnostics[index] = std::move(found);
     reading_.open.pop_back();
   }
@@ -432,13 +332,11 @@ class PolicyParser {
     if (set.of_values) {
       const Rule any;
       policy::RuleNames names(any);
-      auto values = ConditionParser(tokens_, report_, names, reading_).parse_value_set();
+      auto values = ConditionParser(tokens_, report_, reading_, names).parse_value_set();
       if (!values) return false;
       set.values = std::move(*values);
-    } else {
-      do {
-        if (!parse_selector(set.calls)) return false;
-      } while (tokens_.accept(","));
+    } else if (!SelectorParser(tokens_, report_, reading_).parse(set.calls)) {
+      return false;
     }
     define(name, std::move(set));
     return true;
@@ -472,85 +370,6 @@ class PolicyParser {
         report_.add(Severity::note, set.place, "the set `" + name + "` is not used");
   }
 
-  bool parse_selector(std::vector<Selector>& calls) {
-    const Token& token = tokens_.peek();
-    Selector selector{.place = place_of(token, report_.file())};
-    if (tokens_.accept("*")) {
-      selector.kind = Selector::Kind::any;
-    } else if (tokens_.accept("@")) {
-      return parse_group(std::move(selector), calls);
-    } else if (token.kind == Token::Kind::number) {
-      if (!parse_numbers(selector)) return false;
-    } else if (token.kind == Token::Kind::name && !token.is("if")) {
-      tokens_.take();
-      selector.name = token.text;
-      if (const auto fault = policy::call_fault(token.text))
-        error(token, fault->message, fault->hint);
-    } else {
-      return expected("a call, a @group, a number or *");
-    }
-    calls.push_back(std::move(selector));
-    return true;
-  }
-
-  /// A group, or the calls of a set. `selector` has the place of the @.
-  bool parse_group(Selector selector, std::vector<Selector>& calls) {
-    const Token& name = tokens_.peek();
-    if (name.kind != Token::Kind::name) return expected("a group's name");
-    tokens_.take();
-    selector.kind = Selector::Kind::group;
-    selector.name = name.text;
-    selector.place.length +=
-        name.column - selector.place.column - 1 + static_cast<std::uint32_t>(name.text.size());
-    const auto set = reading_.sets.find(name.text);
-    if (set != reading_.sets.end()) return add_set(set->second, selector, name, calls);
-    if (const auto fault = group_or_set_fault(name.text))
-      report_.add(Severity::error, selector.place, fault->message, fault->hint);
-    if (report_.is_full()) tokens_.stop();
-    calls.push_back(std::move(selector));
-    return true;
-  }
-
-  bool add_set(NamedSet& set, const Selector& use, const Token& name,
-               std::vector<Selector>& calls) {
-    set.is_used = true;
-    if (set.of_values) {
-      error(name, "`" + use.name + "` is a set of values",
-            "it stands in conditions: `in " + use.name + "`");
-      return true;
-    }
-    if (!may_grow(name, set.calls.size())) return false;
-    for (Selector selector : set.calls) {
-      selector.place = use.place;
-      calls.push_back(std::move(selector));
-    }
-    return true;
-  }
-
-  [[nodiscard]] std::optional<policy::NameFault> group_or_set_fault(std::string_view name) const {
-    auto fault = policy::group_fault(name);
-    if (!fault || !fault->hint.empty()) return fault;
-    std::vector<std::string_view> names;
-    for (const auto& [each, set] : reading_.sets) names.push_back(each);
-    fault->hint = policy::did_you_mean(name, names, "@");
-    return fault;
-  }
-
-  bool parse_numbers(Selector& selector) {
-    selector.kind = Selector::Kind::numbers;
-    selector.first = call_number(tokens_.take());
-    selector.last = selector.first;
-    if (!tokens_.accept("..")) return true;
-    if (tokens_.peek().kind != Token::Kind::number) return expected("a call number");
-    selector.last = call_number(tokens_.take());
-    return true;
-  }
-
-  std::uint32_t call_number(const Token& token) {
-    if (token.number > 0xffffffff) error(token, "a call number has 32 bits");
-    return static_cast<std::uint32_t>(token.number);
-  }
-
   /// Raw words of calls whose parameters have names: such a test is easily wrong, since it looks at
   /// bits that the kernel drops.
   void find_raw_words(const Condition& condition, policy::RuleNames& names) {
@@ -575,11 +394,8 @@ class PolicyParser {
                 "the parameter's name, `" + raw_parameter_ + "`, tests what the kernel keeps");
   }
 
-  Reading& reading_;
   Policy& policy_;
   bool is_included_;
-  TextReport report_;
-  TokenReader tokens_;
   const Token* section_ = nullptr;  ///< the word that opened the section, in this text
   bool is_in_section_ = false;      ///< in this text or in one that includes it
   std::vector<Arch> section_arches_;
@@ -587,6 +403,15 @@ class PolicyParser {
   Place raw_place_;
   std::string raw_parameter_;
 };
+
+/// Reads one text of a policy. `section`: the ABIs of the section that it is included in, if it is.
+std::vector<Diagnostic> read_text(Reading& reading, const SourceText& source,
+                                  const std::optional<std::vector<Arch>>& section) {
+  TextReport report(source.text, source.file);
+  TokenReader tokens(tokenize(source.text, report));
+  PolicyParser(tokens, report, reading, source.included_at.line > 0).run(section);
+  return report.take();
+}
 
 }  // namespace
 }  // namespace formats
@@ -600,7 +425,7 @@ ParsedPolicy read_texts(std::string_view text, const std::string& file, const In
   if (root != nullptr) formats::allow_includes(reading, file, *root);
   reading.texts.push_back({file, std::string(text), {}});
   reading.diagnostics.emplace_back();
-  std::vector<Diagnostic> all = formats::PolicyParser(reading, reading.texts.front()).run();
+  std::vector<Diagnostic> all = formats::read_text(reading, reading.texts.front(), {});
   for (std::vector<Diagnostic>& each : reading.diagnostics)
     all.insert(all.end(), each.begin(), each.end());
   std::vector<SourceText> texts(std::make_move_iterator(reading.texts.begin()),

@@ -39,18 +39,6 @@ bool is_operator_word(std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void ConditionParser::error(const Token& token, std::string message, std::string hint) {
-  report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
-              std::move(hint));
-  if (report_.is_full()) tokens_.stop();
-}
-
-bool ConditionParser::expected(std::string what) {
-  if (tokens_.peek().kind != Token::Kind::broken)
-    error(tokens_.blamed(), "expected " + std::move(what) + ", not " + shown(tokens_));
-  return false;
-}
-
 std::optional<Condition> ConditionParser::parse_or(unsigned depth) {
   if (depth > max_depth) {
     error(tokens_.blamed(), "nested deeper than " + std::to_string(max_depth) + " levels");
@@ -301,11 +289,7 @@ bool ConditionParser::parse_named_set(Test& test) {
     return true;
   }
   found->second.is_used = true;
-  if (!reading_.may_grow(found->second.values.size())) {
-    error(token, grown_too_far);
-    tokens_.stop();
-    return false;
-  }
+  if (!may_grow(token, found->second.values.size())) return false;
   const std::string parameter =
       test.operand.kind == Operand::Kind::parameter ? test.operand.name : std::string();
   for (const Interval& interval : found->second.values) {

@@ -61,15 +61,64 @@ inline constexpr std::array<std::string_view, 18> statement_words = {
 /// Words that are neither a parameter's name nor a set's: and, or, not, in, subset, if, null.
 [[nodiscard]] bool is_operator_word(std::string_view word);
 
-/// Conditions of one rule.
-class ConditionParser {
+/// What the parsers of all parts share. In their functions `false` and `none` mean a mistake past
+/// which the statement cannot be read; it is reported.
+class PartParser {
  public:
-  ConditionParser(TokenReader& tokens, TextReport& report, policy::RuleNames& names,
-                  Reading& reading)
-      : tokens_(tokens), report_(report), names_(names), reading_(reading) {}
-  /// None if there is a mistake past which the statement cannot be read; it is reported.
+  PartParser(TokenReader& tokens, TextReport& report, Reading& reading)
+      : tokens_(tokens), report_(report), reading_(reading) {}
+
+ protected:
+  void error(const Token& token, std::string message, std::string hint = {});
+  /// "expected X", at the next token; false.
+  bool expected(std::string what);
+  /// Counts what a name stands for; false where that is too much.
+  bool may_grow(const Token& token, std::size_t by);
+
+  TokenReader& tokens_;
+  TextReport& report_;
+  Reading& reading_;
+};
+
+/// "allow", "errno(EPERM)".
+class ActionParser : private PartParser {
+ public:
+  using PartParser::PartParser;
+  bool parse(Action& action);
+
+ private:
+  bool parse_data(Action& action);
+  void report_errno(const Token& token);
+};
+[[nodiscard]] bool is_action_word(const Token& word);
+/// What a word that begins no statement may have been meant for: words of other languages, typing
+/// mistakes. Empty if nothing is near.
+[[nodiscard]] std::string_view likely_word(std::string_view word);
+
+/// "read, @mmap, 451..455, *".
+class SelectorParser : private PartParser {
+ public:
+  using PartParser::PartParser;
+  bool parse(std::vector<Selector>& calls);
+
+ private:
+  bool parse_one(std::vector<Selector>& calls);
+  /// A group, or the calls of a set. `selector` has the place of the @.
+  bool parse_group(Selector selector, std::vector<Selector>& calls);
+  bool add_set(NamedSet& set, const Selector& use, const Token& name, std::vector<Selector>& calls);
+  [[nodiscard]] std::optional<policy::NameFault> group_or_set_fault(std::string_view name) const;
+  bool parse_numbers(Selector& selector);
+  std::uint32_t call_number(const Token& token);
+};
+
+/// Conditions of one rule.
+class ConditionParser : private PartParser {
+ public:
+  ConditionParser(TokenReader& tokens, TextReport& report, Reading& reading,
+                  policy::RuleNames& names)
+      : PartParser(tokens, report, reading), names_(names) {}
   [[nodiscard]] std::optional<Condition> parse() { return parse_or(0); }
-  /// Values in braces, on their own; none as above.
+  /// Values in braces, on their own.
   [[nodiscard]] std::optional<std::vector<Interval>> parse_value_set();
 
  private:
@@ -93,14 +142,7 @@ class ConditionParser {
   bool parse_term(Value& value, const Test& test);
   [[nodiscard]] bool is_masked_operand_in_parentheses() const;
 
-  void error(const Token& token, std::string message, std::string hint = {});
-  /// "expected X", at the next token.
-  bool expected(std::string what);
-
-  TokenReader& tokens_;
-  TextReport& report_;
   policy::RuleNames& names_;
-  Reading& reading_;
 };
 
 [[nodiscard]] Place place_of(const Token& token, const std::string& file);

@@ -1,4 +1,4 @@
-// Where statements begin and end.
+// Where statements begin and end, and what the parsers of their parts share.
 #include <algorithm>
 #include <array>
 
@@ -95,6 +95,25 @@ std::string shown(const TokenReader& tokens) {
   const Token& token = tokens.peek();
   if (token.kind != Token::Kind::end) return "`" + std::string(token.text) + "`";
   return tokens.at_text_end() ? "the end of the text" : "the end of the statement";
+}
+
+void PartParser::error(const Token& token, std::string message, std::string hint) {
+  report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
+              std::move(hint));
+  if (report_.is_full()) tokens_.stop();
+}
+
+bool PartParser::expected(std::string what) {
+  if (tokens_.peek().kind != Token::Kind::broken)
+    error(tokens_.blamed(), "expected " + std::move(what) + ", not " + shown(tokens_));
+  return false;
+}
+
+bool PartParser::may_grow(const Token& token, std::size_t by) {
+  if (reading_.may_grow(by)) return true;
+  error(token, grown_too_far);
+  tokens_.stop();
+  return false;
 }
 
 }  // namespace callgate::formats

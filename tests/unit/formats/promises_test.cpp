@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
+#include "callgate/abi/groups.h"
 #include "callgate/base/file.h"
 #include "callgate/formats/text.h"
 #include "callgate/policy/evaluate.h"
+#include "callgate/policy/resolve.h"
 
 namespace callgate {
 namespace {
@@ -38,6 +43,61 @@ TEST(Promises, EachHoldsOnEveryAbiWithoutAFinding) {
     EXPECT_EQ(findings(policy, all_arches), "") << each.name;
     for (const Arch arch : all_arches)
       EXPECT_EQ(findings(policy, std::array{arch}), "") << each.name << arch_info(arch).name;
+  }
+}
+
+/// True if some rule permits the call, under whatever condition.
+bool may_pass(const Policy& policy, Arch arch, const Syscall& call) {
+  return std::ranges::any_of(policy.rules, [&](const Rule& rule) {
+    return permits(rule.action.kind) &&
+           std::ranges::any_of(selected_numbers(policy, rule, arch), [&](const NumberRange& range) {
+             return range.first <= call.number && call.number <= range.last;
+           });
+  });
+}
+
+bool is_missing(const Policy& policy, Arch arch, const Syscall& call) {
+  constexpr std::uint16_t enosys = 38;
+  const SeccompData data{
+      .nr = call.number, .arch = arch_info(arch).audit, .args = {1, 2, 3, 4, 5, 6}};
+  return evaluate(policy, std::array{arch}, data).action == deny(enosys);
+}
+
+/// Forms of an operation that are refused on an ABI, where another form of it passes.
+std::string refused_twins(const Policy& policy, const Group& group, Arch arch) {
+  bool passes = false;
+  std::string refused;
+  for (const std::string_view name : group.calls) {
+    const Syscall* call = find_syscall(arch, name);
+    if (call == nullptr || !call->multiplexes.empty()) continue;
+    if (may_pass(policy, arch, *call))
+      passes = true;
+    else if (!is_missing(policy, arch, *call))
+      refused += " " + std::string(name);
+  }
+  return passes ? refused : "";
+}
+
+// A C library may take any form of an operation from one release to the next: where a promise lets
+// one through, the others pass as well, or are not there (ENOSYS), so that the library goes on to
+// the next.
+TEST(Promises, EachFormOfAnOperationPassesOrIsNotThere) {
+  // Of these a promise means a part: threads of @fork, a thread's own signals of @kill, an open
+  // descriptor of @stat, reading of @setrlimit, no passing of descriptors by @send and @recv.
+  // @stdio is many operations.
+  constexpr std::array<std::string_view, 7> in_part = {"fork", "kill",      "recv", "send",
+                                                       "stat", "setrlimit", "stdio"};
+  constexpr std::array arches = {Arch::x86_64, Arch::i386, Arch::x32,   Arch::aarch64,
+                                 Arch::arm,    Arch::mips, Arch::s390x, Arch::riscv64};
+  for (const Promise& each : promises()) {
+    const Policy policy = parsed("promise stdio, " + std::string(each.name) + "\n");
+    for (const Group& group : groups()) {
+      const bool is_in_part = std::ranges::find(in_part, group.name) != in_part.end();
+      if (group.kind != GroupKind::operation || is_in_part) continue;
+      for (const Arch arch : arches)
+        EXPECT_EQ(refused_twins(policy, group, arch), "")
+            << each.name << ", @" << group.name << " on " << arch_info(arch).name;
+    }
   }
 }
 
@@ -98,6 +158,10 @@ TEST(Promises, APolicyOfPromises) {
   EXPECT_EQ(policy->abi, newest_release());
   EXPECT_EQ(policy->arches, std::vector{native_arch()});
   EXPECT_EQ(findings(*policy, policy->arches), "");
+  const Arch arch = native_arch();
+  const std::uint32_t newer = syscalls(arch).back().number + 1;
+  const SeccompData data{.nr = newer, .arch = arch_info(arch).audit};
+  EXPECT_EQ(evaluate(*policy, policy->arches, data).action, deny(38)) << "what is newer";
 }
 
 TEST(Promises, ThePageHasEach) {

@@ -8,7 +8,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import SOURCE, main, need
-from installed import class_scratch, install
+from installed import class_scratch, install, run
 from readme_test import blocks, pattern, steps
 
 # What ends up in a confined program.
@@ -20,13 +20,6 @@ ODD = {
     "LD_DEBUG_OUTPUT": "/dev/null", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "MALLOC_PERTURB_": "7",
     "NO_COLOR": "1", "SECCOMP": "0", "LIBSECCOMP": "off",
 }
-
-
-def run(*command, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, **options)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
-    return done.stdout
 
 
 class Api(unittest.TestCase):

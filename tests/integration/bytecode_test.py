@@ -6,7 +6,7 @@ import struct
 import subprocess
 import unittest
 
-from harness import CALLGATE, callgate, main, need, scratch, wait_for
+from harness import CALLGATE, callgate, callgate_for_everyone, main, need, scratch, wait_for
 
 TEXT = """\
   ld arch
@@ -304,8 +304,8 @@ class DumpOfPrograms(unittest.TestCase):
         if os.geteuid() != 0:
             self.skipTest("needs root, to give it up")
         process = self.started(1)
-        done = subprocess.run([CALLGATE, "dump", "-p", str(process.pid)], capture_output=True,
-                              text=True, user=65534, group=65534, extra_groups=[])
+        done = subprocess.run([callgate_for_everyone(self), "dump", "-p", str(process.pid)],
+                              capture_output=True, text=True, user=65534, group=65534, extra_groups=[])
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn("root", done.stderr)
 

@@ -34,6 +34,15 @@ def scratch(case):
     return folder
 
 
+def callgate_for_everyone(case):
+    """A copy of the command that every user can run: where it was built only its owner may get to."""
+    folder = scratch(case)
+    os.chmod(folder, 0o755)
+    copy = shutil.copy(CALLGATE, os.path.join(folder, "callgate"))
+    os.chmod(copy, 0o755)
+    return copy
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

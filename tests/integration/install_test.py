@@ -7,29 +7,16 @@ import shutil
 import subprocess
 import unittest
 
-from harness import CALLGATE, SOURCE, main, need, scratch
+from harness import CALLGATE, SOURCE, main, need
+from installed import BUILD, class_scratch, install, run
 from readme_test import blocks, pattern, steps
 
-BUILD = os.path.dirname(os.path.dirname(os.path.abspath(CALLGATE)))
 IS_FULL = os.environ.get("CALLGATE_SCALE") == "full"
-
-
-def cache_value(name):
-    with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
-        match = re.search(rf"^{name}:\w+=(.*)$", cache.read(), flags=re.M)
-    return match.group(1) if match else ""
 
 
 def files_under(folder):
     return sorted(os.path.relpath(os.path.join(path, name), folder)
                   for path, _, names in os.walk(folder) for name in names)
-
-
-def run(*command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 class Installed(unittest.TestCase):
@@ -38,15 +25,9 @@ class Installed(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         need("cmake", "g++", "pkg-config")
-        if cache_value("CALLGATE_SANITIZE") or cache_value("CALLGATE_COVERAGE") == "ON":
-            raise unittest.SkipTest("instrumented libraries are not for installing")
-        cls.folder = scratch(cls)
+        cls.folder = class_scratch(cls)
         cls.prefix = os.path.join(cls.folder, "first")
-        run("cmake", "--install", BUILD, "--prefix", cls.prefix)
-
-    @classmethod
-    def addCleanup(cls, function, *arguments, **options):  # scratch() of the whole class
-        cls.addClassCleanup(function, *arguments, **options)
+        install(cls.prefix)
 
     def installed(self, pattern_text):
         return [name for name in files_under(self.prefix) if re.fullmatch(pattern_text, name)]

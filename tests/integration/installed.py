@@ -16,6 +16,15 @@ def class_scratch(case):
     return scratch(Whole)
 
 
+def run(*command, **options):
+    """What the command prints, on standard error too; raises it where the command fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=300, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
 def install(prefix):
     """Installs into `prefix`, or skips by name."""
     need("cmake", "g++")
@@ -23,8 +32,7 @@ def install(prefix):
         text = cache.read()
     if re.search(r"^CALLGATE_SANITIZE:\w+=.", text, flags=re.M) or "CALLGATE_COVERAGE:BOOL=ON" in text:
         raise unittest.SkipTest("instrumented libraries are not for installing")
-    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True, capture_output=True,
-                   timeout=300)
+    run("cmake", "--install", BUILD, "--prefix", prefix)
 
 
 def build(prefix, projects, *options):

@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from harness import CALLGATE, main, need, wait_for
+from harness import CALLGATE, callgate_for_everyone, main, need, wait_for
 from judge_support import HOSTILE, JudgeTest, build, groups_left, processes_of
 
 SMALL = ("--time", "300ms", "--memory", "48M", "--output", "1M", "--processes", "8")
@@ -242,8 +242,7 @@ class Hostile(JudgeTest):
         need("setpriv")
         if os.geteuid() != 0:
             raise unittest.SkipTest("needs root to drop privilege")
-        copy = os.path.join(self.shared, "callgate")
-        shutil.copy(CALLGATE, copy)
+        copy = callgate_for_everyone(self)
         os.chmod(self.folder, 0o777)
         for attempt, verdict in (("fine", "ok"), ("touch", "memory"), ("socket", "denied"),
                                  ("spin", "time")):

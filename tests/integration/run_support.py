@@ -5,7 +5,7 @@ import subprocess
 import textwrap
 import unittest
 
-from harness import CALLGATE, scratch, wait_for
+from harness import CALLGATE, callgate_for_everyone, scratch, wait_for
 
 ARCHES = "arches x86_64, i386, x32\n"
 OPEN = "abi 6.12\n" + ARCHES + "otherwise allow\n"
@@ -47,13 +47,10 @@ class RunTest(unittest.TestCase):
                               text=True, **settings)
 
     def as_nobody(self, command):
-        """The command run without privilege; callgate is copied to where it can be read."""
+        """The command run without privilege."""
         if os.geteuid() != 0 or shutil.which("setpriv") is None:
             raise unittest.SkipTest("needs root and setpriv to drop privilege")
-        copy = self.path("callgate")
-        if not os.path.exists(copy):
-            shutil.copy(CALLGATE, copy)
-            os.chmod(copy, 0o755)
+        copy = callgate_for_everyone(self)
         words = [copy if word == CALLGATE else word for word in command]
         return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *words]
 

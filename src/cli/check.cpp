@@ -155,12 +155,14 @@ std::string reports_text(const std::vector<Report>& reports) {
   for (const Report& each : reports) {
     for (const Group* group : each.groups) text += group_text(*group, each.arches);
     text += render(each.findings);
-    const auto number = [&](Severity severity) {
-      return std::count_if(each.findings.begin(), each.findings.end(),
-                           [&](const Diagnostic& d) { return d.severity == severity; });
+    const auto counted = [&](Severity severity, std::string_view what) {
+      const auto number =
+          std::count_if(each.findings.begin(), each.findings.end(),
+                        [&](const Diagnostic& d) { return d.severity == severity; });
+      return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
     };
-    text += fmt::format("{}: {} errors, {} warnings", each.path, number(Severity::error),
-                        number(Severity::warning));
+    text += fmt::format("{}: {}, {}", each.path, counted(Severity::error, "error"),
+                        counted(Severity::warning, "warning"));
     text += each.arches.empty() ? "\n" : fmt::format(" for {}\n", join_arches(each.arches));
   }
   return text;

@@ -1,4 +1,4 @@
-// Built-in profiles. Their texts are embedded at build time (cmake/embed_profiles.cmake).
+// Built-in profiles. Their texts are embedded at build time (cmake/embed_texts.cmake).
 #include "callgate/formats/builtin.h"
 
 #include <fmt/format.h>
@@ -88,7 +88,7 @@ std::span<const std::string_view> builtin_profile_names() noexcept {
 }
 
 std::string_view builtin_profile_text(std::string_view name) noexcept {
-  for (const BuiltinText& each : builtin_texts) {
+  for (const EmbeddedText& each : builtin_texts) {
     if (each.name == name) return each.text;
   }
   return {};

@@ -6,8 +6,8 @@
 #include <array>
 
 #include "callgate/formats/text.h"
-#include "formats/builtin_texts.h"
 #include "formats/promise_rules.h"
+#include "formats/promise_texts.h"
 
 namespace callgate {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::string_view head_line(std::string_view text, std::string_view lab
 constexpr auto all_promises = [] {
   std::array<Promise, promise_texts.size() - 1> all{};
   std::size_t count = 0;
-  for (const BuiltinText& each : promise_texts)
+  for (const EmbeddedText& each : promise_texts)
     if (each.name != fallback)
       all[count++] = {each.name, head_line(each.text, "# summary: "),
                       head_line(each.text, "# source: "), each.text};
@@ -55,7 +55,7 @@ void add_part(std::vector<Part>& parts, std::string_view promise, std::string_vi
 }
 
 /// Cuts a promise's text.
-void add_parts(std::vector<Part>& parts, const BuiltinText& promise) {
+void add_parts(std::vector<Part>& parts, const EmbeddedText& promise) {
   std::string_view rest = promise.text;
   std::string_view with;
   for (;;) {
@@ -74,7 +74,7 @@ const std::vector<Part>& all_parts() {
   static const std::vector<Part> all = [] {
     std::vector<Part> parts;
     for (const std::string_view stage : {"stdio", "", "fallback"})
-      for (const BuiltinText& each : promise_texts) {
+      for (const EmbeddedText& each : promise_texts) {
         const bool is_special = each.name == "stdio" || each.name == fallback;
         if (stage.empty() ? !is_special : stage == each.name) add_parts(parts, each);
       }

@@ -32,7 +32,7 @@ class CheckPage {
     content.append(
       make("dl", {class: "facts"}, this.files.map((file) => make("div", {}, make("dt", {}, file.path), make("dd", {}, file.arches.join(", "))))),
       make("div", {class: "controls"}, this.search.element,
-        make("div", {class: "chips"}, this.filter.element, make("label", {}, make("span", {class: "unseen"}, "Id"), this.idChoice),
+        make("div", {class: "choices"}, this.filter.element, make("label", {}, make("span", {class: "unseen"}, "Id"), this.idChoice),
           this.suppressed.length > 0 ? make("label", {class: "switch"}, this.showsSuppressed, ` show ${this.suppressed.length} suppressed`) : null)),
       this.status, this.list);
     addEventListener("hashchange", () => this.follow());

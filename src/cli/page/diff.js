@@ -4,7 +4,7 @@
 const directions = [
   {value: "looser", text: "looser", mark: "▲", tone: "refused", title: "The second source lets more through."},
   {value: "stricter", text: "stricter", mark: "▼", tone: "allowed", title: "The second source lets less through."},
-  {value: "other", text: "neither", mark: "◆", tone: "delegated", title: "Another answer of the same rank, such as another errno."},
+  {value: "other", text: "other", mark: "◆", tone: "delegated", title: "Another answer of the same rank, such as another errno."},
 ];
 
 class DiffPage {
@@ -32,14 +32,12 @@ class DiffPage {
   }
 
   start(content) {
-    const {left, right} = this.report;
     content.append(
       make("dl", {class: "facts"}, this.facts().map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
       this.verdict());
     if (this.rows.length > 0)
-      content.append(make("div", {class: "controls"}, this.search.element, this.filter.element, this.abiFilter?.element ?? ""), this.status, this.tables);
+      content.append(make("div", {class: "controls"}, this.search.element, make("div", {class: "choices"}, this.filter.element, this.abiFilter?.element)), this.status, this.tables);
     for (const part of this.parts) content.append(...this.lists(part).filter(Boolean));
-    this.sides = [left.path, right.path];
     this.show();
   }
 
@@ -50,10 +48,12 @@ class DiffPage {
   }
 
   verdict() {
-    const {equal, proved, looser} = this.report;
-    if (equal) return make("p", {class: "result"}, proved ? "Equal, whatever the arguments. This is proved." : "No difference seen. This is not a proof.");
-    return make("p", {class: "result"}, looser ? "The second source lets something through that the first does not, or it could not be excluded." : "The second source is nowhere looser than the first.",
-      proved ? " Every difference is here: this is proved." : " Calls and parameters were compared by name: this is not a proof.");
+    const {equal, proved, across} = this.report;
+    const isLooser = this.rows.some((row) => row.direction === "looser");
+    const undecided = this.parts.some((part) => part.undecided.length > 0);
+    const why = proved ? "This is proved, for every argument." : across ? "Calls and parameters were compared by name: this is not a proof." : "Some calls are past the budget of the proof.";
+    const result = equal ? "No difference." : isLooser ? "The second source lets through what the first does not." : undecided ? "What was decided is nowhere looser." : "The second source is nowhere looser than the first.";
+    return make("p", {class: "result"}, make("b", {}, result), " ", why);
   }
 
   show() {
@@ -66,8 +66,8 @@ class DiffPage {
 
   table(part, rows) {
     if (rows.length === 0) return null;
-    const [left, right] = this.sides;
-    const heads = ["Direction", "Call", "When", part.left ? `${left} on ${part.left}` : left, part.right ? `${right} on ${part.right}` : right, "Such a call"];
+    const name = (path, abi) => (this.report.across ? `${path} on ${abi}` : path);
+    const heads = ["Direction", "Call", "When", name(this.report.left.path, part.left), name(this.report.right.path, part.right), "Such a call"];
     return make("table", {class: "changes"}, make("thead", {}, make("tr", {}, heads.map((head) => make("th", {scope: "col"}, head)))), make("tbody", {}, rows.map((row) => this.line(row, heads))));
   }
 
@@ -78,7 +78,7 @@ class DiffPage {
       this.subject(row),
       row.when === "true" ? make("span", {class: "when"}, "whatever the arguments") : make("code", {}, row.when),
       this.badge(row.from), this.badge(row.to), make("code", {}, row.witness.call)];
-    return make("tr", {"data-direction": row.direction}, cells.map((cell, index) => make("td", {"data-head": heads[index]}, cell)));
+    return make("tr", {"data-direction": row.direction}, cells.map((cell, index) => make("td", {"data-head": heads[index].replace(/.*\//, "")}, cell)));
   }
 
   badge(action) {
@@ -91,7 +91,7 @@ class DiffPage {
   subject(row) {
     const names = [...row.calls, ...row.numbers];
     const where = row.arches.length > 0 ? make("span", {class: "where"}, ` on ${row.arches.join(", ")}`) : null;
-    if (names.length <= 6 || row.text === names.join(", ")) return [make("b", {}, row.text), where];
+    if (names.length <= 6 || row.text === names.join(", ")) return make("span", {}, make("b", {}, row.text), where);
     return make("details", {}, make("summary", {}, make("b", {}, row.text), where), make("p", {}, names.join(", ")));
   }
 

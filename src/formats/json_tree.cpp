@@ -221,7 +221,7 @@ std::string Reporter::line_text(std::uint32_t line) const {
 }
 
 void Reporter::add(Severity severity, std::uint32_t offset, std::uint32_t length,
-                   std::string message, std::string hint) {
+                   std::string message, std::string hint, std::string id) {
   if (diagnostics_.size() >= limit && (failed_ || severity != Severity::error)) {
     ++left_out_;
     return;
@@ -229,8 +229,8 @@ void Reporter::add(Severity severity, std::uint32_t offset, std::uint32_t length
   failed_ = failed_ || severity == Severity::error;
   Place where = place(offset, length);
   std::string line = line_text(where.line);
-  diagnostics_.push_back(
-      {severity, std::move(message), std::move(where), std::move(hint), std::move(line)});
+  diagnostics_.push_back({severity, std::move(message), std::move(where), std::move(hint),
+                          std::move(line), std::move(id)});
 }
 
 std::vector<Diagnostic> Reporter::take() {
@@ -239,7 +239,8 @@ std::vector<Diagnostic> Reporter::take() {
                             fmt::format("{} more findings are not shown", left_out_),
                             {.file = file_},
                             {},
-                            {}});
+                            {},
+                            "findings-left-out"});
   }
   return std::move(diagnostics_);
 }

@@ -66,7 +66,7 @@ class Reporter {
   Reporter(std::string_view input, std::string file);
 
   void add(Severity severity, std::uint32_t offset, std::uint32_t length, std::string message,
-           std::string hint = {});
+           std::string hint = {}, std::string id = {});
   [[nodiscard]] Place place(std::uint32_t offset, std::uint32_t length = 1) const;
   [[nodiscard]] bool failed() const noexcept { return failed_; }
   /// Everything that was added, with a last note if some was left out.

@@ -175,8 +175,10 @@ class Importer {
   };
   using CallKey = std::pair<Arch, std::uint32_t>;
 
-  void report(Severity severity, oci::Span at, std::string message, std::string hint = {}) {
-    reporter_.add(severity, at.offset, at.length, std::move(message), std::move(hint));
+  void report(Severity severity, oci::Span at, std::string message, std::string hint = {},
+              std::string id = {}) {
+    reporter_.add(severity, at.offset, at.length, std::move(message), std::move(hint),
+                  std::move(id));
   }
 
   // Names.
@@ -253,17 +255,19 @@ void Importer::explain_unknown(const Text& name) {
     report(Severity::warning, name.span,
            fmt::format("{} skips {}: it is newer than {}, the newest release whose calls its "
                        "libseccomp knows",
-                       who, name.value, to_string(context_.libseccomp)));
+                       who, name.value, to_string(context_.libseccomp)),
+           {}, "reader-drops");
   } else if (is_syscall_name(name.value)) {
     report(Severity::note, name.span,
-           fmt::format("{} is a call of other architectures only: no effect here", name.value));
+           fmt::format("{} is a call of other architectures only: no effect here", name.value), {},
+           "call-elsewhere");
   } else {
     const std::string_view near = nearest(name.value, syscall_names());
     report(Severity::warning, name.span,
            fmt::format("{} is no system call that callgate knows: {} skips it, or it is one of "
                        "another architecture",
                        name.value, who),
-           near.empty() ? std::string() : fmt::format("did you mean {}?", near));
+           near.empty() ? std::string() : fmt::format("did you mean {}?", near), "unknown-name");
   }
 }
 
@@ -319,7 +323,8 @@ void Importer::direct_part(const SectionRule& rule, const Tests& tests, bool low
   }
   if (by_section.empty()) return;
   if (!can_hold(at_width)) {
-    report(Severity::warning, rule.rule->span, "the conditions of this rule never hold");
+    report(Severity::warning, rule.rule->span, "the conditions of this rule never hold", {},
+           "rule-unreachable");
     return;
   }
   for (auto& [arches, calls] : by_section) {
@@ -385,7 +390,7 @@ void Importer::rule(const SectionRule& rule) {
   report(Severity::warning, rule.rule->args.front().span,
          "an argument is tested twice: every condition of this rule becomes a rule of its own, and "
          "any one suffices",
-         "write the conditions as MASKED_EQ, or as disjoint rules");
+         "write the conditions as MASKED_EQ, or as disjoint rules", "argument-twice");
   for (const WordTest& test : tests) {
     direct(rule, {test});
     multiplexed(rule, {test});

@@ -129,7 +129,8 @@ void Decoder::unknown_key(const Node& node, const std::vector<Member>& known) {
   const std::string_view near = nearest(key, keys);
   reporter_.add(Severity::warning, node.key_offset, node.key_length + 2,
                 fmt::format("the key \"{}\" is unknown: every reader ignores it", key),
-                near.empty() ? std::string() : fmt::format("did you mean \"{}\"?", near));
+                near.empty() ? std::string() : fmt::format("did you mean \"{}\"?", near),
+                "reader-drops");
 }
 
 std::optional<Text> Decoder::string(const Node& node, std::string_view what) {
@@ -224,8 +225,12 @@ Argument Decoder::argument(const Node& node, json::Index index) {
             }}});
   if (node.kind != Kind::object) return arg;
   if (!seen[2]) error(node, "an argument without `op`");
-  if (!seen[0]) reporter_.add(Severity::warning, node.offset, 1, "no `index`: readers take 0");
-  if (!seen[1]) reporter_.add(Severity::warning, node.offset, 1, "no `value`: readers take 0");
+  if (!seen[0])
+    reporter_.add(Severity::warning, node.offset, 1, "no `index`: readers take 0", {},
+                  "reader-assumes");
+  if (!seen[1])
+    reporter_.add(Severity::warning, node.offset, 1, "no `value`: readers take 0", {},
+                  "reader-assumes");
   return arg;
 }
 

@@ -49,15 +49,17 @@ class Selection {
   Section run();
 
  private:
-  void report(Severity severity, Span at, std::string message, std::string hint = {}) {
-    reporter_.add(severity, at.offset, at.length, std::move(message), std::move(hint));
+  void report(Severity severity, Span at, std::string message, std::string hint = {},
+              std::string id = {}) {
+    reporter_.add(severity, at.offset, at.length, std::move(message), std::move(hint),
+                  std::move(id));
   }
   void error(Span at, std::string message, std::string hint = {}) {
     report(Severity::error, at, std::move(message), std::move(hint));
   }
   void ignored(Span at, std::string_view key, std::string_view consequence) {
     report(Severity::warning, at,
-           fmt::format("{} ignores `{}`: {}", reader_name(), key, consequence));
+           fmt::format("{} ignores `{}`: {}", reader_name(), key, consequence), {}, "reader-drops");
   }
   [[nodiscard]] std::string reader_name() const { return to_string(context_.reader); }
   [[nodiscard]] OciFrontend frontend() const { return context_.reader.frontend; }
@@ -180,7 +182,8 @@ Action Selection::action_of(ActionKind kind, std::optional<std::uint16_t> errno_
   const bool takes_errno = kind == ActionKind::errno_ || kind == ActionKind::trace;
   if (!takes_errno) {
     if (errno_value && is_runc()) {
-      report(Severity::warning, at, "an errno beside an action that takes none: runc ignores it");
+      report(Severity::warning, at, "an errno beside an action that takes none: runc ignores it",
+             {}, "reader-drops");
     } else if (errno_value) {
       error(at, "an errno beside an action that takes none: crun refuses the profile");
     }
@@ -205,7 +208,8 @@ void Selection::top_level() {
       report(Severity::note, flag.span,
              fmt::format("{} is about installing the filter, not about its decisions: it is no "
                          "part of the policy",
-                         flag.value));
+                         flag.value),
+             {}, "flag-apart");
     }
   }
   const auto name = profile_.default_errno_name;
@@ -237,7 +241,7 @@ void Selection::check_caps(const Filter& filter) {
     const std::string_view near = nearest(cap.value, known);
     report(Severity::warning, cap.span,
            fmt::format("no capability is named \"{}\": no container has it", cap.value),
-           near.empty() ? std::string() : fmt::format("did you mean {}?", near));
+           near.empty() ? std::string() : fmt::format("did you mean {}?", near), "unknown-name");
   }
 }
 
@@ -290,7 +294,9 @@ std::vector<Text> Selection::names(const Rule& rule) {
   for (const Text& name : all) {
     if (name.value.empty()) error(name.span, "an empty name is no system call");
   }
-  if (all.empty()) report(Severity::warning, rule.span, "a rule without names speaks of no call");
+  if (all.empty())
+    report(Severity::warning, rule.span, "a rule without names speaks of no call", {},
+           "rule-matches-nothing");
   return all;
 }
 
@@ -322,7 +328,8 @@ Section Selection::run() {
   arches();
   if (!profile_.default_action && profile_.rules.empty() && is_runc()) {
     report(Severity::warning, profile_.span,
-           "neither `defaultAction` nor `syscalls`: the container runs without any filter");
+           "neither `defaultAction` nor `syscalls`: the container runs without any filter", {},
+           "no-filter");
     section_.unfiltered = true;
     return std::move(section_);
   }

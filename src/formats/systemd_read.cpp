@@ -73,14 +73,16 @@ Result<UnitImport> read_unit(std::span<const UnitFile> files, const UnitContext&
          "have no number there",
          filter.rules.front().place,
          "list a call that has one, or say SystemCallArchitectures=native",
-         {}});
+         {},
+         "reader-drops"});
   }
   if (stack.filters.empty() && stack.unlisted == allow) {
     diagnostics.push_back({Severity::warning,
                            "no setting of this unit restricts a system call",
                            {.file = files.empty() ? std::string() : files.front().path},
                            {},
-                           {}});
+                           {},
+                           "no-filter"});
   }
   quote(diagnostics, files);
   return UnitImport{systemd::stack_policy(stack, context), std::move(diagnostics)};

@@ -161,18 +161,20 @@ class SettingsReader {
   [[nodiscard]] bool is_plain(const Assignment& one, std::string_view special);
 
   void report(Severity severity, const Assignment& one, const Word& word, std::string message,
-              std::string hint = {}) {
+              std::string hint = {}, std::string id = {}) {
     diagnostics_.push_back({severity,
                             std::move(message),
                             one.place(word.offset, std::max<std::size_t>(word.text.size(), 1)),
                             std::move(hint),
-                            {}});
+                            {},
+                            std::move(id)});
   }
   /// Past the limit what is ignored is counted and not kept.
   void ignored(const Assignment& one, const Word& word, const std::string& message,
                std::string hint = {}) {
     if (++ignored_ > most_warnings) return;
-    report(Severity::warning, one, word, message + ": systemd ignores it", std::move(hint));
+    report(Severity::warning, one, word, message + ": systemd ignores it", std::move(hint),
+           "reader-drops");
   }
 
   const UnitContext& context_;
@@ -220,7 +222,8 @@ Settings SettingsReader::run(std::span<const UnitFile> files) {
          fmt::format("and {} more that systemd ignores", ignored_ - most_warnings),
          {},
          {},
-         {}});
+         {},
+         "reader-drops"});
   }
   return std::move(settings_);
 }
@@ -479,7 +482,8 @@ void SettingsReader::command(const Assignment& one) {
   const std::string_view prefix = std::string_view(one.value).substr(0, end);
   if (prefix.find('+') == std::string_view::npos) return;
   report(Severity::warning, one, {prefix, 0},
-         fmt::format("{}=+ runs its command without any of the filters", one.key));
+         fmt::format("{}=+ runs its command without any of the filters", one.key), {},
+         "unfiltered-command");
 }
 
 }  // namespace

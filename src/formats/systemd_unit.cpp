@@ -60,8 +60,12 @@ class LineReader {
   [[nodiscard]] Place place(std::size_t offset, std::size_t length) const;
   void report(Severity severity, std::size_t offset, std::size_t length, std::string message,
               std::string hint = {}) {
-    diagnostics_.push_back(
-        {severity, std::move(message), place(offset, length), std::move(hint), {}});
+    diagnostics_.push_back({severity,
+                            std::move(message),
+                            place(offset, length),
+                            std::move(hint),
+                            {},
+                            severity == Severity::error ? "" : "reader-drops"});
   }
 
   const UnitFile& file_;

@@ -195,7 +195,8 @@ class PolicyParser : private PartParser {
       }
       if (std::find(arches.begin(), arches.end(), *arch) != arches.end())
         report_.add(Severity::warning, place_of(token, report_.file()),
-                    std::string(arch_info(*arch).name) + " is listed twice");
+                    std::string(arch_info(*arch).name) + " is listed twice", {},
+                    "architecture-repeated");
       arches.push_back(*arch);
     } while (tokens_.accept(","));
     return true;
@@ -275,7 +276,7 @@ class PolicyParser : private PartParser {
       if (token.kind != Token::Kind::name) return expected("a promise such as stdio");
       tokens_.take();
       if (const auto fault = promise_fault(token.text))
-        error(token, fault->message, fault->hint);
+        error(token, fault->message, fault->hint, "unknown-name");
       else
         promised.insert(find_promise(token.text)->name);
     } while (tokens_.accept(","));
@@ -367,7 +368,8 @@ class PolicyParser : private PartParser {
   void note_unused_sets() {
     for (const auto& [name, set] : reading_.sets)
       if (!set.is_used && set.place.file == report_.file())
-        report_.add(Severity::note, set.place, "the set `" + name + "` is not used");
+        report_.add(Severity::note, set.place, "the set `" + name + "` is not used", {},
+                    "set-unused");
   }
 
   /// Raw words of calls whose parameters have names: such a test is easily wrong, since it looks at
@@ -391,7 +393,8 @@ class PolicyParser : private PartParser {
         raw_words_ > 1 ? " (and " + std::to_string(raw_words_ - 1) + " more tests)" : "";
     report_.add(Severity::note, raw_place_,
                 "this tests a raw word, with the bits that the kernel drops" + others,
-                "the parameter's name, `" + raw_parameter_ + "`, tests what the kernel keeps");
+                "the parameter's name, `" + raw_parameter_ + "`, tests what the kernel keeps",
+                "raw-word");
   }
 
   Policy& policy_;

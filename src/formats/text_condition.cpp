@@ -142,7 +142,7 @@ std::optional<Condition> ConditionParser::parse_test() {
   if (!parse_operand(test.operand)) return {};
   if (test.operand.kind == Operand::Kind::parameter)
     if (const auto fault = names_.parameter_fault(test.operand.name))
-      error(tokens_.last(), fault->message, fault->hint);
+      error(tokens_.last(), fault->message, fault->hint, "unknown-name");
   if (!parse_mask(test)) return {};
   if (in_parentheses && !tokens_.accept(")")) {
     expected("`)`");
@@ -297,7 +297,7 @@ bool ConditionParser::parse_named_set(Test& test) {
       for (const std::string& name : value.names)
         if (const auto fault = names_.constant_fault(parameter, name))
           error(token, fault->message + ", which is in the set `" + std::string(token.text) + "`",
-                fault->hint);
+                fault->hint, "unknown-name");
     test.values.push_back(interval);
   }
   return true;
@@ -348,7 +348,7 @@ bool ConditionParser::parse_term(Value& value, const Test& test) {
   const bool is_raw = test.operand.kind != Operand::Kind::parameter;
   if (const auto fault =
           names_.constant_fault(is_raw ? std::string() : test.operand.name, token.text))
-    error(token, fault->message, fault->hint);
+    error(token, fault->message, fault->hint, "unknown-name");
   return true;
 }
 

@@ -69,7 +69,7 @@ class PartParser {
       : tokens_(tokens), report_(report), reading_(reading) {}
 
  protected:
-  void error(const Token& token, std::string message, std::string hint = {});
+  void error(const Token& token, std::string message, std::string hint = {}, std::string id = {});
   /// "expected X", at the next token; false.
   bool expected(std::string what);
   /// Counts what a name stands for; false where that is too much.

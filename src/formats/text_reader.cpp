@@ -97,9 +97,9 @@ std::string shown(const TokenReader& tokens) {
   return tokens.at_text_end() ? "the end of the text" : "the end of the statement";
 }
 
-void PartParser::error(const Token& token, std::string message, std::string hint) {
-  report_.add(Severity::error, place_of(token, report_.file()), std::move(message),
-              std::move(hint));
+void PartParser::error(const Token& token, std::string message, std::string hint, std::string id) {
+  report_.add(Severity::error, place_of(token, report_.file()), std::move(message), std::move(hint),
+              std::move(id));
   if (report_.is_full()) tokens_.stop();
 }
 

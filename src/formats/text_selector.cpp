@@ -24,7 +24,7 @@ bool SelectorParser::parse_one(std::vector<Selector>& calls) {
     tokens_.take();
     selector.name = token.text;
     if (const auto fault = policy::call_fault(token.text))
-      error(token, fault->message, fault->hint);
+      error(token, fault->message, fault->hint, "unknown-name");
   } else {
     return expected("a call, a @group, a number or *");
   }
@@ -44,7 +44,7 @@ bool SelectorParser::parse_group(Selector selector, std::vector<Selector>& calls
   const auto set = reading_.sets.find(name.text);
   if (set != reading_.sets.end()) return add_set(set->second, selector, name, calls);
   if (const auto fault = group_or_set_fault(name.text))
-    report_.add(Severity::error, selector.place, fault->message, fault->hint);
+    report_.add(Severity::error, selector.place, fault->message, fault->hint, "unknown-name");
   if (report_.is_full()) tokens_.stop();
   calls.push_back(std::move(selector));
   return true;

@@ -294,12 +294,14 @@ class Scanner {
 
 }  // namespace
 
-void TextReport::add(Severity severity, Place place, std::string message, std::string hint) {
+void TextReport::add(Severity severity, Place place, std::string message, std::string hint,
+                     std::string id) {
   if (severity == Severity::error && ++errors_ > max_errors) return;
   list_.push_back({.severity = severity,
                    .message = std::move(message),
                    .place = std::move(place),
-                   .hint = std::move(hint)});
+                   .hint = std::move(hint),
+                   .id = std::move(id)});
 }
 
 std::vector<Diagnostic> TextReport::take() {

@@ -13,7 +13,8 @@ class TextReport {
  public:
   TextReport(std::string_view text, const std::string& file) : text_(text), file_(file) {}
 
-  void add(Severity severity, Place place, std::string message, std::string hint = {});
+  void add(Severity severity, Place place, std::string message, std::string hint = {},
+           std::string id = {});
   /// All of them in the order of the text, each with its line.
   [[nodiscard]] std::vector<Diagnostic> take();
   /// True if more mistakes were found than are listed: reading on is of no use.

@@ -26,7 +26,7 @@ Finding action_finding(Action action) {
                 "give an errno name such as errno(EPERM)"};
       if (action.data == 0)
         return {Severity::warning, "errno(0) makes the call seem to succeed without being made",
-                "name an error, such as errno(EPERM)"};
+                "name an error, such as errno(EPERM)", "errno-zero"};
       return {};
     case ActionKind::trap:
     case ActionKind::trace: return {};
@@ -40,7 +40,7 @@ Finding action_finding(Action action) {
               "the number in " + to_string(action) +
                   " has no effect; on `allow` it keeps the "
                   "kernel from caching the verdict",
-              "leave the number out"};
+              "leave the number out", "number-without-effect"};
   }
   return {Severity::error, "there is no such action", {}};
 }
@@ -58,7 +58,7 @@ void check_level(const Policy& policy, Findings& findings) {
     findings.add({Severity::warning,
                   "no `abi` line: calls count as known up to Linux " + newest +
                       ", and a newer callgate would know more",
-                  "add `abi " + newest + "`"},
+                  "add `abi " + newest + "`", "no-abi-level"},
                  file_of(policy));
   else if (*policy.abi > newest_release())
     findings.add(
@@ -87,7 +87,8 @@ void check_header(const Policy& policy, std::span<const Arch> arches, Findings& 
                   "`unknown` has no effect: under `otherwise " + to_string(policy.otherwise) +
                       "` calls that Linux " + to_string(abi_level(policy)) +
                       " does not have get that as well",
-                  {}},
+                  {},
+                  "unknown-without-effect"},
                  file_of(policy));
 }
 
@@ -110,7 +111,8 @@ void check_rule(const Policy& policy, const Rule& rule, std::span<const Arch> ar
       findings.add({Severity::note,
                     "no rule of this section counts: " + arch_list(rule.arches) +
                         " is not among the ABIs of the policy (" + arch_list(arches) + ")",
-                    {}},
+                    {},
+                    "section-without-effect"},
                    policy, rule, {});
   }
   check_selectors(policy, rule, here, selection, findings);

@@ -74,7 +74,8 @@ class TestCheck {
     const std::string_view likely = nearest(test_.operand.name, names);
     return {Severity::error, "`" + test_.operand.name + "` is no parameter",
             likely.empty() ? (list.empty() ? "it has none" : list)
-                           : "did you mean `" + std::string(likely) + "`?"};
+                           : "did you mean `" + std::string(likely) + "`?",
+            "unknown-name"};
   }
 
   [[nodiscard]] static std::string why_untestable(const ResolvedOperand& operand) {
@@ -98,7 +99,7 @@ class TestCheck {
   void report_constants(const Value& value) {
     for (const std::string& constant : value.names)
       if (const auto fault = names_.constant_fault(test_.operand.name, constant))
-        report({Severity::error, fault->message, fault->hint});
+        report({Severity::error, fault->message, fault->hint, "unknown-name"});
   }
 
   void check_pointer() {
@@ -133,7 +134,10 @@ class TestCheck {
     const bool is_compared =
         test_.relation == Relation::eq || test_.relation == Relation::ne || is_set(test_.relation);
     if (test_.mask && is_compared && (bits & ~mask) != 0)
-      report({Severity::warning, "the value has bits outside the mask, so it is never equal", {}});
+      report({Severity::warning,
+              "the value has bits outside the mask, so it is never equal",
+              {},
+              "value-outside-mask"});
     if (is_ordered(test_.relation)) check_sign(operand, value, bits);
   }
 
@@ -145,7 +149,8 @@ class TestCheck {
             "`" + test_.operand.name + "` is signed: as one of its values, " +
                 std::to_string(value.number) + " is " +
                 std::to_string(sign_extend(bits, operand.bits)),
-            {}});
+            {},
+            "signed-comparison"});
   }
 
   std::optional<std::uint64_t> resolve(const Value& value, const ResolvedOperand& operand,
@@ -153,7 +158,7 @@ class TestCheck {
     const auto bits = resolve_value_as(value, use_.arch, operand, fault);
     if (bits) return *bits;
     for (const Diagnostic& diagnostic : bits.error().diagnostics)
-      report({Severity::error, diagnostic.message, diagnostic.hint});
+      report({Severity::error, diagnostic.message, diagnostic.hint, diagnostic.id});
     return {};
   }
 
@@ -237,9 +242,11 @@ class ConditionCheck {
               "name the calls, or test args[0] to args[5]"},
              test.place);
     if (!is_known(test.operand.name) && !arches_.empty())
-      return report(
-          {Severity::error, "no call of the rule has a parameter `" + test.operand.name + "`", {}},
-          test.place);
+      return report({Severity::error,
+                     "no call of the rule has a parameter `" + test.operand.name + "`",
+                     {},
+                     "unknown-name"},
+                    test.place);
     if (uses_.empty()) return check_constants(test);
     std::vector<Shared> shared;
     for (const Use& use : uses_)
@@ -256,7 +263,9 @@ class ConditionCheck {
     const auto look_up = [&](const Value& value) {
       for (const std::string& constant : value.names)
         if (auto fault = names_.constant_fault(test.operand.name, constant))
-          report({Severity::error, std::move(fault->message), std::move(fault->hint)}, test.place);
+          report(
+              {Severity::error, std::move(fault->message), std::move(fault->hint), "unknown-name"},
+              test.place);
     };
     if (test.mask) look_up(*test.mask);
     for (const Interval& interval : test.values) {

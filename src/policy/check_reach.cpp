@@ -110,14 +110,14 @@ void Reach::add(const Rule& rule, Findings& findings) {
   if (same != nullptr)
     findings.add({Severity::warning,
                   "the same rule stands " + where(policy_, *same) + "; this one decides nothing",
-                  "remove it"},
+                  "remove it", "rule-repeated"},
                  policy_, rule, {});
   else if (!reaches && decided_by != nullptr)
     findings.add({Severity::warning,
                   "the rule can never match: its calls are all decided before it, without a "
                   "condition, first " +
                       where(policy_, *decided_by),
-                  "move it up, or remove it"},
+                  "move it up, or remove it", "rule-unreachable"},
                  policy_, rule, {});
 }
 

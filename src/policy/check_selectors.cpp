@@ -24,7 +24,8 @@ class SelectorCheck {
         Finding{all ? Severity::warning : Severity::note,
                 list_of_missing() + (missing_.size() == 1 ? " exists" : " exist") + " on none of " +
                     arch_list(arches_) + (all ? ": the rule matches nothing" : ""),
-                {}},
+                {},
+                all ? "rule-matches-nothing" : "call-elsewhere"},
         missing_.front()->place);
   }
 
@@ -34,7 +35,9 @@ class SelectorCheck {
   }
 
   void report(NameFault fault, const Place& place) {
-    report(Finding{Severity::error, std::move(fault.message), std::move(fault.hint)}, place);
+    report(
+        Finding{Severity::error, std::move(fault.message), std::move(fault.hint), "unknown-name"},
+        place);
   }
 
   void check(const Selector& selector) {
@@ -63,7 +66,8 @@ class SelectorCheck {
       report(Finding{Severity::note,
                      selector.name + " came with Linux " + since + ", after this policy's level " +
                          to_string(abi_level(policy_)) + "; the rule holds for it all the same",
-                     {}},
+                     {},
+                     "call-newer-than-level"},
              selector.place);
   }
 
@@ -78,7 +82,8 @@ class SelectorCheck {
                          "@" + selector.name + " leaves out " + std::string(form->name) + " on " +
                              std::string(arch_info(arch).name) +
                              ": not every call that it carries is permitted without a condition",
-                         {}},
+                         {},
+                         "multiplexer-left-out"},
                  selector.place);
       }
     if (!found) missing_.push_back(&selector);

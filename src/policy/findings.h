@@ -10,6 +10,7 @@ struct Finding {
   Severity severity = Severity::error;
   std::string message;
   std::string hint;
+  std::string id = {};  ///< as docs/findings.md names it; empty for what only errors are
 };
 
 /// Diagnostics in the order of the policy's text.
@@ -20,7 +21,8 @@ class Findings {
     list_.push_back({.severity = finding.severity,
                      .message = std::move(finding.message),
                      .place = std::move(place),
-                     .hint = std::move(finding.hint)});
+                     .hint = std::move(finding.hint),
+                     .id = std::move(finding.id)});
   }
   /// About a rule: at the place if it is known, else at the rule's, else by the rule's number.
   void add(Finding finding, const Policy& policy, const Rule& rule, const Place& place) {

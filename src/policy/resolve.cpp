@@ -144,8 +144,10 @@ tl::unexpected<Error> unknown_constant(const std::string& name, Arch arch, const
   const std::vector<std::string_view> names = constant_names(arch, set);
   const std::string_view likely = nearest(name, names);
   const std::string where = set == nullptr ? "" : " among " + std::string(set->name);
-  return fail("no constant `" + name + "`" + where,
-              likely.empty() ? "" : "did you mean `" + std::string(likely) + "`?");
+  return fail(
+      Error(Diagnostic{.message = "no constant `" + name + "`" + where,
+                       .hint = likely.empty() ? "" : "did you mean `" + std::string(likely) + "`?",
+                       .id = "unknown-name"}));
 }
 
 tl::unexpected<Error> out_of_range(const std::string& text, const ResolvedOperand& operand,

@@ -30,6 +30,7 @@ struct Diagnostic {
   Place place;              ///< where; may be empty
   std::string hint;         ///< what to do ("did you mean `openat`?"); may be empty
   std::string source_line;  ///< text of `place.line` for the caret; may be empty
+  std::string id;           ///< what kind of finding, as docs/findings.md names it; may be empty
 
   bool operator==(const Diagnostic&) const = default;
 };

@@ -3,17 +3,12 @@
 #include <algorithm>
 
 #include "meaning/chain.h"
-#include "meaning/stack_side.h"
+#include "meaning/combined_side.h"
 
 namespace callgate {
 namespace {
 
 using namespace meaning;  // NOLINT(google-build-using-namespace)
-
-/// Nodes of layer 1: it holds no argument, so it is small unless a program does arithmetic on nr.
-std::size_t first_layer_limit(const ProofBudget& budget) noexcept {
-  return std::min(budget.nodes_in_all, budget.nodes_per_call * 10);
-}
 
 /// Both terminals stand for something that is still to be decided.
 bool is_open(const Meeting& meeting) noexcept {
@@ -112,9 +107,9 @@ Answer equal(std::span<const Program> stack, const Policy& policy, std::span<con
              const ProofBudget& budget) {
   FirstLayer layer(first_layer_limit(budget));
   ConditionTable conditions;
-  StackSide left(stack, layer);
+  const auto left = make_side(stack, layer);
   PolicySide right(policy, arches, conditions, layer);
-  Comparison comparison(layer, left, right, Violation::differing, budget);
+  Comparison comparison(layer, *left, right, Violation::differing, budget);
   return comparison.run();
 }
 

@@ -1,9 +1,11 @@
-// The two kinds of things that are compared, a program and a policy, as two layers of diagrams.
+// What is compared, a program or a policy above all, as two layers of diagrams.
 //
 // Layer 1 is over arch and nr alone. Its terminals are return values, or what must still be decided
 // by the other words: the place where a program stands when it first computes with one of them, or
 // a policy's decision list. Layer 2 is one such terminal's diagram, in a store of its own.
 #pragma once
+
+#include <algorithm>
 
 #include "callgate/meaning/proof.h"
 #include "meaning/policy_lists.h"
@@ -19,6 +21,11 @@ struct FirstLayer {
   ReturnTable returns;
 };
 
+/// Nodes of layer 1: it holds no argument, so it is small unless a program does arithmetic on nr.
+[[nodiscard]] constexpr std::size_t first_layer_limit(const ProofBudget& budget) noexcept {
+  return std::min(budget.nodes_in_all, budget.nodes_per_call * 10);
+}
+
 /// One question of layer 2: a store with an order of its own.
 struct Question {
   Question(std::size_t limit, const std::vector<WordSet>& groups, ReturnTable& table)
@@ -28,19 +35,25 @@ struct Question {
   Results results;
 };
 
-class Side {
+/// A function from seccomp_data to something, as two layers of diagrams.
+class Layers {
  public:
-  Side() = default;
-  Side(const Side&) = delete;
-  Side& operator=(const Side&) = delete;
-  virtual ~Side() = default;
+  Layers() = default;
+  Layers(const Layers&) = delete;
+  Layers& operator=(const Layers&) = delete;
+  virtual ~Layers() = default;
 
   /// Over arch and nr, in the store of layer 1.
   [[nodiscard]] virtual Diagram layer1() = 0;
-  /// A terminal of layer 1 as a diagram of return values.
+  /// A terminal of layer 1 as a diagram of what the function gives.
   [[nodiscard]] virtual Diagram layer2(Diagram terminal, Question& question) = 0;
   /// Sets of words that are computed with together.
   [[nodiscard]] virtual const std::vector<WordSet>& related() const = 0;
+};
+
+/// A function to return values.
+class Side : public Layers {
+ public:
   /// True if some return value is computed and not a constant.
   [[nodiscard]] virtual bool computes_returns() const = 0;
   /// The normalised return value for one call, by the interpreter and not by diagrams.

@@ -33,12 +33,15 @@ struct Case {
 /// One call, or numbers that no call of the tables has and that are decided alike.
 struct CallDecision {
   /// None: every audit architecture that is no ABI of the survey (the numbers then are all there
-  /// are, or those ranges that a program without a check of the architecture tells apart).
+  /// are, or those ranges that a program without a check of the architecture tells apart; where
+  /// several such architectures are decided differently, each witness has one of them), and the
+  /// numbers of x86-64's audit architecture that are those of an ABI that the survey does not list.
   std::optional<Arch> arch;
   NumberRange numbers;            ///< one number for a call
   const Syscall* call = nullptr;  ///< null where the tables have none
   std::vector<Case> cases;        ///< at least one; no two follow one another with equal `ret`
-  bool undecided = false;         ///< past the budget: `cases` is empty, nothing is known
+  bool undecided = false;         ///< nothing is known, and `cases` is empty
+  std::string why_undecided;      ///< "its decisions have no small diagram"; else empty
 
   /// The one return value, if no argument matters.
   [[nodiscard]] std::optional<std::uint32_t> constant() const noexcept {
@@ -54,8 +57,9 @@ struct Survey {
 };
 
 struct SurveyOptions {
-  /// These ABIs only. Empty: a policy's ABIs; of programs those that are told apart from an audit
-  /// architecture that no ABI has, or all that share the target where none is told apart.
+  /// These ABIs only, and nothing that is no ABI. Empty: a policy's ABIs; of programs those that
+  /// are told apart from an audit architecture that no ABI has, or all that share the target where
+  /// none is told apart.
   std::vector<Arch> arches{};
   ProofBudget budget{};
 };

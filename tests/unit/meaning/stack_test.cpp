@@ -1,6 +1,6 @@
 // Several filters of one thread against one policy.
 #include "callgate/meaning/proof.h"
-#include "meaning/stack_side.h"
+#include "meaning/combined_side.h"
 #include "programs.h"
 
 namespace callgate::test {
@@ -38,6 +38,10 @@ Rule rule(Action action, const char* name, std::optional<std::uint64_t> low = st
   return made;
 }
 
+std::uint32_t strictest(std::span<const std::uint32_t> answers) {
+  return meaning::combined(Subject::Combine::strictest, answers);
+}
+
 TEST(Stack, NoFilterAllows) {
   EXPECT_TRUE(is_equal(equal(std::vector<Program>{}, policy({}), native)));
 }
@@ -73,10 +77,10 @@ TEST(Stack, ArgumentsOfSeveralFiltersMeet) {
 TEST(Stack, UnknownActionsKeepTheirRank) {
   // 0x00010000 is no action; it ranks below trap and above kill_thread, and kills the process.
   const std::uint32_t values[] = {0x00030005, 0x00010000, 0x7fff0000};
-  EXPECT_EQ(meaning::strictest(values), 0x00010000u);
+  EXPECT_EQ(strictest(values), 0x00010000u);
   const std::uint32_t kills[] = {0x00000000, 0x80000000};
-  EXPECT_EQ(meaning::strictest(kills), 0x80000000u);
-  EXPECT_EQ(meaning::strictest({}), 0x7fff0000u);
+  EXPECT_EQ(strictest(kills), 0x80000000u);
+  EXPECT_EQ(strictest({}), 0x7fff0000u);
 }
 
 }  // namespace

@@ -45,6 +45,18 @@ class RuncPeer {
 
   using Value = rapidjson::Value;
 
+  /// A rule as it was handed to libseccomp.
+  struct Call {
+    std::string name;
+    std::uint32_t action = 0;
+    int number = 0;
+    std::vector<ScmpCompare> tests;
+  };
+  /// Every rule of the profile that was built, in order.
+  [[nodiscard]] const std::vector<Call>& calls() const noexcept { return calls_; }
+  [[nodiscard]] const std::set<Arch>& arches() const noexcept { return listed_; }
+  [[nodiscard]] std::uint32_t default_action() const noexcept { return default_; }
+
   /// True if the conditions of a rule hold: all of them, or any where one argument is tested twice.
   /// For a call inside a multiplexer the selector stands in place of conditions on argument 0.
   static bool holds(const Value& args, const SeccompData& data, bool low_halves,
@@ -155,16 +167,17 @@ class RuncPeer {
         indices.insert(tests.back().arg);
       }
     }
-    if (indices.size() == tests.size()) {
-      return library_.rule_add_array(filter_, act, nr, static_cast<unsigned>(tests.size()),
-                                     tests.data());
-    }
+    if (indices.size() == tests.size()) return hand_over({name, act, nr, std::move(tests)});
     for (const ScmpCompare& test : tests) {
-      if (const int code = library_.rule_add_array(filter_, act, nr, 1, &test); code != 0) {
-        return code;
-      }
+      if (const int code = hand_over({name, act, nr, {test}}); code != 0) return code;
     }
     return 0;
+  }
+
+  int hand_over(Call call) {
+    const Call& made = calls_.emplace_back(std::move(call));
+    return library_.rule_add_array(filter_, made.action, made.number,
+                                   static_cast<unsigned>(made.tests.size()), made.tests.data());
   }
 
   static ScmpCompare compare(const Value& arg) {
@@ -211,6 +224,7 @@ class RuncPeer {
   std::uint32_t default_ = 0;
   std::set<Arch> listed_;
   std::map<Arch, int> largest_;
+  std::vector<Call> calls_;
 };
 
 /// The peer's program, built in a process of its own: libseccomp does not come back from every set

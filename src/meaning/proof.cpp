@@ -15,21 +15,6 @@ bool is_open(const Meeting& meeting) noexcept {
   return !ReturnTable::is_return(meeting.left) && !ReturnTable::is_return(meeting.right);
 }
 
-Answer compare_programs(const Program& left, const Program& right, Violation violation,
-                        const ProofBudget& budget) {
-  if (left == right) return Equal{};
-  FirstLayer layer(first_layer_limit(budget));
-  ProgramSide left_side(left, layer);
-  ProgramSide right_side(right, layer);
-  Comparison comparison(layer, left_side, right_side, violation, budget);
-  comparison.set_fallback([&](const Meeting& meeting) -> Answer {
-    if (is_open(meeting) && left_side.goes_on_like(meeting.left, right_side, meeting.right))
-      return Equal{};
-    return undecided(meeting);
-  });
-  return comparison.run();
-}
-
 /// Proves a meeting by the hints for its calls.
 Answer prove_by_hints(ChainProof& chains, const Comparison& comparison, const Meeting& meeting,
                       std::span<const ChainHint> hints) {
@@ -66,6 +51,41 @@ Answer compare_remainders(const DecisionList& left, const DecisionList& right,
   return undecided(meeting);
 }
 
+/// Where the diagrams of a meeting do not fit: what two programs, or two policies, have in common.
+Answer compare_open(Side& left, Side& right, const ConditionTable& conditions, FirstLayer& layer,
+                    Comparison& comparison, const Meeting& meeting) {
+  if (!is_open(meeting)) return undecided(meeting);
+  const auto* left_program = dynamic_cast<const ProgramSide*>(&left);
+  const auto* right_program = dynamic_cast<const ProgramSide*>(&right);
+  if (left_program != nullptr && right_program != nullptr &&
+      left_program->goes_on_like(meeting.left, *right_program, meeting.right))
+    return Equal{};
+  const auto* left_policy = dynamic_cast<const PolicySide*>(&left);
+  const auto* right_policy = dynamic_cast<const PolicySide*>(&right);
+  if (left_policy != nullptr && right_policy != nullptr)
+    return compare_remainders(left_policy->list(meeting.left), right_policy->list(meeting.right),
+                              conditions, layer, comparison, meeting);
+  return undecided(meeting);
+}
+
+Answer compare_sides(Side& left, Side& right, Violation violation, const ConditionTable& conditions,
+                     FirstLayer& layer, const ProofBudget& budget) {
+  Comparison comparison(layer, left, right, violation, budget);
+  comparison.set_fallback([&](const Meeting& meeting) {
+    return compare_open(left, right, conditions, layer, comparison, meeting);
+  });
+  return comparison.run();
+}
+
+Answer compare_programs(const Program& left, const Program& right, Violation violation,
+                        const ProofBudget& budget) {
+  if (left == right) return Equal{};
+  FirstLayer layer(first_layer_limit(budget));
+  ProgramSide left_side(left, layer);
+  ProgramSide right_side(right, layer);
+  return compare_sides(left_side, right_side, violation, {}, layer, budget);
+}
+
 }  // namespace
 
 Answer prove(const Policy& policy, std::span<const Arch> arches, const Program& program,
@@ -94,23 +114,15 @@ Answer equal(const Policy& left, const Policy& right, std::span<const Arch> arch
   ConditionTable conditions;
   PolicySide left_side(left, arches, conditions, layer);
   PolicySide right_side(right, arches, conditions, layer);
-  Comparison comparison(layer, left_side, right_side, Violation::differing, budget);
-  comparison.set_fallback([&](const Meeting& meeting) -> Answer {
-    if (!is_open(meeting)) return undecided(meeting);
-    return compare_remainders(left_side.list(meeting.left), right_side.list(meeting.right),
-                              conditions, layer, comparison, meeting);
-  });
-  return comparison.run();
+  return compare_sides(left_side, right_side, Violation::differing, conditions, layer, budget);
 }
 
-Answer equal(std::span<const Program> stack, const Policy& policy, std::span<const Arch> arches,
-             const ProofBudget& budget) {
+Answer equal(const Subject& left, const Subject& right, const ProofBudget& budget) {
   FirstLayer layer(first_layer_limit(budget));
   ConditionTable conditions;
-  const auto left = make_side(stack, layer);
-  PolicySide right(policy, arches, conditions, layer);
-  Comparison comparison(layer, *left, right, Violation::differing, budget);
-  return comparison.run();
+  const auto left_side = make_side(left, conditions, layer);
+  const auto right_side = make_side(right, conditions, layer);
+  return compare_sides(*left_side, *right_side, Violation::differing, conditions, layer, budget);
 }
 
 Answer stricter(const Program& left, const Program& right, const ProofBudget& budget) {

@@ -18,6 +18,9 @@ namespace callgate::meaning {
                                                      std::span<const Arch> asked, FirstLayer& layer,
                                                      Diagram root);
 
+/// survey_of() with everything that is no ABI of the survey, whatever the options ask for.
+[[nodiscard]] Result<Survey> whole_survey(const Subject& subject, const SurveyOptions& options);
+
 /// A call of a piece with some arguments.
 [[nodiscard]] SeccompData call_of(const Piece& piece, Assignment example);
 

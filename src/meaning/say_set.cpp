@@ -9,6 +9,7 @@ namespace callgate::meaning {
 namespace {
 
 constexpr std::size_t most_cubes = 12;
+constexpr std::uint64_t most_named_values = 8;  ///< of a range that is written out
 constexpr std::size_t most_segments = 4096;
 constexpr std::size_t most_visits = 100'000;
 constexpr int long_cost = 40;  ///< from here on bits that are the same for all are set apart
@@ -17,6 +18,7 @@ constexpr int long_cost = 40;  ///< from here on bits that are the same for all 
 constexpr int plain_cost = 20;
 constexpr int ordered_plain_cost = 2;
 constexpr int ordered_flags_cost = 15;
+constexpr int opposite_cost = 1;
 constexpr int value_cost = 5;
 constexpr int range_cost = 6;
 constexpr int mask_cost = 8;
@@ -145,18 +147,36 @@ std::vector<SetSayer::Range> SetSayer::ranges_of(const Walk& walk, bool is_oppos
   return ranges;
 }
 
+/// Adds a range value by value: where it is one value, or a few that all have names.
+bool SetSayer::add_values(const TestPlace& place, std::uint64_t mask, const NumberOf& number,
+                          const Range& range, std::vector<Interval>& values) const {
+  if (range.last - range.first >= most_named_values) return false;
+  std::vector<Interval> added;
+  for (std::uint64_t index = range.first;; ++index) {
+    added.push_back({value_for(scope_, place, number(index), mask), {}});
+    const bool is_named = !added.back().first.names.empty() && added.back().first.number == 0;
+    if (!is_named && range.first != range.last) return false;
+    if (index == range.last) break;
+  }
+  values.insert(values.end(), added.begin(), added.end());
+  return true;
+}
+
 SetSayer::Choice SetSayer::ranges_test(const TestPlace& place, const Walk& walk, bool is_opposite) {
   const std::vector<Range> ranges = ranges_of(walk, is_opposite);
   if (place.is_pointer() && (ranges.size() != 1 || ranges[0].last != 0)) return std::nullopt;
+  const bool is_single = ranges.size() == 1 && ranges[0].first == ranges[0].last;
+  const bool is_masked = walk.bits.size() != place.bits;
+  if (is_masked && is_single) return std::nullopt;  // a cube
   const std::uint64_t mask = deposited(~std::uint64_t{0}, walk.bits) >> place.shift;
   const std::uint64_t sign =
       walk.is_signed ? std::uint64_t{1} << (place.bits - 1) : std::uint64_t{0};
-  const auto number = [&](std::uint64_t index) {
+  const NumberOf number = [&](std::uint64_t index) {
     return deposited(index ^ sign, walk.bits) >> place.shift;
   };
   Test test{.operand = place.operand, .relation = is_opposite ? Relation::not_in : Relation::in};
-  Said said{.cost = plain_cost + place.cost};
-  if (walk.bits.size() != place.bits) {
+  Said said{.cost = plain_cost + place.cost + (is_opposite ? opposite_cost : 0)};
+  if (is_masked) {
     test.mask = mask_for(scope_, place, mask);
     said.cost += place.holds_flags() ? flags_mask_cost : mask_cost;
   }
@@ -166,7 +186,7 @@ SetSayer::Choice SetSayer::ranges_test(const TestPlace& place, const Walk& walk,
   };
   const std::uint64_t top = compressed_top(walk.bits.size());
   const int ordered_cost = place.holds_flags() ? ordered_flags_cost : ordered_plain_cost;
-  if (ranges.size() == 1 && ranges[0].first == ranges[0].last) {
+  if (is_single) {
     compare(Relation::eq, Relation::ne, ranges[0].first);
   } else if (ranges.size() == 1 && ranges[0].first == 0) {
     compare(Relation::le, Relation::gt, ranges[0].last);
@@ -176,12 +196,14 @@ SetSayer::Choice SetSayer::ranges_test(const TestPlace& place, const Walk& walk,
     said.cost += ordered_cost;
   } else {
     for (const Range& range : ranges) {
-      const bool is_single = range.first == range.last;
-      said.cost += is_single ? value_cost : range_cost + ordered_cost;
-      test.values.push_back(is_single
-                                ? Interval{value_for(scope_, place, number(range.first), mask), {}}
-                                : Interval{number_for(place, number(range.first)),
-                                           number_for(place, number(range.last))});
+      if (add_values(place, mask, number, range, test.values)) {
+        // Names read as fast as a range does.
+        said.cost += range.first == range.last ? value_cost : range_cost;
+        continue;
+      }
+      said.cost += range_cost + ordered_cost;
+      test.values.push_back(
+          {number_for(place, number(range.first)), number_for(place, number(range.last))});
     }
   }
   said.condition = Condition::of(std::move(test));

@@ -89,16 +89,7 @@ void drop_like_strangers(std::vector<CallDecision>& calls) {
   });
 }
 
-}  // namespace
-
-const CallDecision* Survey::find(Arch arch, std::uint32_t number) const noexcept {
-  for (const CallDecision& call : calls)
-    if (call.arch == arch && call.numbers.first <= number && number <= call.numbers.last)
-      return &call;
-  return nullptr;
-}
-
-Result<Survey> survey_of(const Subject& subject, const SurveyOptions& options) {
+Result<Survey> take_survey(const Subject& subject, const SurveyOptions& options, bool strangers) {
   FirstLayer layer(first_layer_limit(options.budget));
   ConditionTable conditions;
   const Subject* const subjects[] = {&subject};
@@ -108,7 +99,7 @@ Result<Survey> survey_of(const Subject& subject, const SurveyOptions& options) {
     const Diagram root = side->layer1();
     Survey survey;
     CALLGATE_TRY(survey.arches, named_arches(subjects, options.arches, layer, root));
-    CALLGATE_TRY(const CallMap map, call_map(layer, root, survey.arches, options.arches.empty()));
+    CALLGATE_TRY(const CallMap map, call_map(layer, root, survey.arches, strangers));
     const auto rest = rests(map, layer.returns);
     SayingOptions saying;
     saying.is_background = [&](const Piece& piece, Diagram answer) {
@@ -125,6 +116,23 @@ Result<Survey> survey_of(const Subject& subject, const SurveyOptions& options) {
   } catch (const DiagramOverflow&) {
     return first_layer_overflow();
   }
+}
+
+}  // namespace
+
+const CallDecision* Survey::find(Arch arch, std::uint32_t number) const noexcept {
+  for (const CallDecision& call : calls)
+    if (call.arch == arch && call.numbers.first <= number && number <= call.numbers.last)
+      return &call;
+  return nullptr;
+}
+
+Result<Survey> survey_of(const Subject& subject, const SurveyOptions& options) {
+  return take_survey(subject, options, options.arches.empty());
+}
+
+Result<Survey> meaning::whole_survey(const Subject& subject, const SurveyOptions& options) {
+  return take_survey(subject, options, true);
 }
 
 }  // namespace callgate

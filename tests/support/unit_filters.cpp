@@ -61,7 +61,7 @@ Result<std::string> judge(std::istream& words, Release libseccomp) {
     CALLGATE_TRY(Program program, Program::verify(filter.instructions, {}));
     stack.push_back(std::move(program));
   }
-  const Answer answer = equal(stack, policy, policy.arches);
+  const Answer answer = equal(StackSubject{stack}, PolicySubject{policy, policy.arches});
   if (std::holds_alternative<Equal>(answer)) {
     return "equal " + std::to_string(stack.size());
   }

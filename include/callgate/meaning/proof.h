@@ -5,9 +5,7 @@
 #include <string>
 #include <variant>
 
-#include "callgate/abi/seccomp_data.h"
-#include "callgate/bpf/program.h"
-#include "callgate/policy/policy.h"
+#include "callgate/meaning/subject.h"
 
 namespace callgate {
 
@@ -60,11 +58,10 @@ using Answer = std::variant<Equal, Differs, Undecided>;
 [[nodiscard]] Answer equal(const Policy& left, const Policy& right, std::span<const Arch> arches,
                            const ProofBudget& budget = {});
 
-/// Do the filters of one thread, the oldest first, together decide every call as the policy does?
-/// The strictest answer counts; of equally strict ones that of the youngest filter. `check` must
-/// have found no error. Filters of one target only.
-[[nodiscard]] Answer equal(std::span<const Program> stack, const Policy& policy,
-                           std::span<const Arch> arches, const ProofBudget& budget = {});
+/// Do two subjects decide every call alike? Policies must have no error for `check`, programs be of
+/// one target.
+[[nodiscard]] Answer equal(const Subject& left, const Subject& right,
+                           const ProofBudget& budget = {});
 
 /// Is `left` nowhere looser than `right` in the kernel's order of actions? Equal means yes; Differs
 /// gives a call for which left ranks above right.

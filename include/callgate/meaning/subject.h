@@ -21,9 +21,9 @@ struct PolicySubject {
   std::vector<Arch> arches;
 };
 
-/// The filters of one thread, the oldest first, of one target; at least one. The strictest answer
-/// counts; of equally strict ones that of the youngest (seccomp_run_filters of kernel/seccomp.c,
-/// 6.12).
+/// The filters of one thread, the oldest first, of one target; none of them allow everything. The
+/// strictest answer counts; of equally strict ones that of the youngest (seccomp_run_filters of
+/// kernel/seccomp.c, 6.12).
 struct StackSubject {
   std::vector<Program> programs;
 };

@@ -1,10 +1,12 @@
-#include "cli/call_expression.h"
+#include "callgate/formats/call.h"
+
+#include <fmt/format.h>
 
 #include <charconv>
 
 #include "callgate/abi/constants.h"
 
-namespace callgate::cli {
+namespace callgate {
 namespace {
 
 constexpr std::uint64_t some_pointer = 0x1000;
@@ -17,10 +19,17 @@ std::uint64_t low_bits(std::uint64_t value, unsigned bits) {
   return bits >= 64 ? value : value & ((std::uint64_t{1} << bits) - 1);
 }
 
+/// What a value says of the word that holds it: the bits that the kernel keeps.
+Known known_of(unsigned bits, unsigned word_bits) {
+  if (bits >= word_bits) return Known::all;
+  return bits >= 32 ? Known::low32 : Known::low16;
+}
+
 /// A value and how it was written.
 struct Written {
   std::uint64_t value = 0;
-  bool is_cut = false;  ///< with - or ~: as wide as the parameter
+  bool is_cut = false;   ///< with - or ~: as wide as the parameter
+  bool is_text = false;  ///< "text"
 };
 
 class CallParser {
@@ -66,17 +75,16 @@ class CallParser {
   Result<void> parse_name() {
     std::size_t start = at_;
     std::string_view name = word();
+    result_.data.arch = arch_info(result_.arch).audit;
     if (accept(':')) {
-      const auto arch = find_arch(name);
-      if (!arch) return error(start, "no architecture `" + std::string(name) + "`");
-      result_.arch = *arch;
+      CALLGATE_CHECK(set_arch(start, name));
       skip_blanks();
       start = at_;
       name = word();
     }
     if (name.empty()) return error(start, "expected the name or number of a call");
-    result_.data.arch = arch_info(result_.arch).audit;
     if (name.front() >= '0' && name.front() <= '9') return set_number(start, name);
+    if (is_audit_number_) return error(start, "an audit architecture goes with a call's number");
     result_.call = find_syscall(result_.arch, name);
     if (result_.call == nullptr) {
       const std::string_view best = nearest(name, syscall_names());
@@ -89,11 +97,30 @@ class CallParser {
     return {};
   }
 
+  Result<void> set_arch(std::size_t start, std::string_view name) {
+    if (const auto arch = find_arch(name)) {
+      result_.arch = *arch;
+      result_.data.arch = arch_info(*arch).audit;
+      return {};
+    }
+    const auto audit = parse_integer(name);
+    if (!audit || *audit > 0xffffffff)
+      return error(start, "no architecture `" + std::string(name) + "`");
+    result_.data.arch = static_cast<std::uint32_t>(*audit);
+    is_audit_number_ = true;
+    return {};
+  }
+
   Result<void> set_number(std::size_t start, std::string_view name) {
     const auto number = parse_integer(name);
     if (!number || *number > 0xffffffff)
       return error(start, "`" + std::string(name) + "` is no call number");
     result_.data.nr = static_cast<std::uint32_t>(*number);
+    if (is_audit_number_) {
+      const auto arch = classify(result_.data.arch, result_.data.nr);
+      if (!arch) return {};
+      result_.arch = *arch;
+    }
     result_.call = find_syscall(result_.arch, result_.data.nr);
     return {};
   }
@@ -114,6 +141,7 @@ class CallParser {
     const std::size_t start = at_;
     const std::string_view name = word();
     if (name == "args" && accept('[')) return parse_raw_word(start);
+    if (name == "ip" && accept('=')) return parse_instruction_pointer();
     const Parameter* parameter = nullptr;
     if (!name.empty() && accept('=')) {
       parameter = result_.call == nullptr ? nullptr : find_parameter(*result_.call, name);
@@ -126,7 +154,19 @@ class CallParser {
     const std::size_t value_at = at_;
     CALLGATE_TRY(const Written written, parse_value(parameter));
     if (parameter != nullptr) return place(value_at, *parameter, written);
-    result_.data.args[position - 1] = written.value;
+    give(position - 1, written.value, written.is_text ? Known::not_null : Known::all);
+    return {};
+  }
+
+  void give(std::size_t index, std::uint64_t value, Known known) {
+    result_.data.args[index] = value;
+    result_.given[index] = known;
+  }
+
+  Result<void> parse_instruction_pointer() {
+    CALLGATE_TRY(const Written written, parse_value(nullptr));
+    result_.data.instruction_pointer = written.value;
+    result_.ip_given = Known::all;
     return {};
   }
 
@@ -135,7 +175,7 @@ class CallParser {
     if (!index || *index > 5 || !accept(']') || !accept('='))
       return error(start, "a raw word is written args[0]=VALUE to args[5]=VALUE");
     CALLGATE_TRY(const Written written, parse_value(nullptr));
-    result_.data.args[static_cast<std::size_t>(*index)] = written.value;
+    give(static_cast<std::size_t>(*index), written.value, Known::all);
     return {};
   }
 
@@ -155,15 +195,17 @@ class CallParser {
   }
 
   Result<void> place(std::size_t at, const Parameter& parameter, const Written& written) {
-    auto& args = result_.data.args;
     const ArchInfo& info = arch_info(result_.arch);
     const unsigned bits = parameter.bits == 0 ? info.word_bits : parameter.bits;
     const std::uint64_t value = written.is_cut ? low_bits(written.value, bits) : written.value;
     switch (parameter.placement) {
-      case Placement::word: args[parameter.low] = low_bits(value, info.word_bits); return {};
+      case Placement::word:
+        give(parameter.low, low_bits(value, info.word_bits),
+             written.is_text ? Known::not_null : known_of(bits, info.word_bits));
+        return {};
       case Placement::word_pair:
-        args[parameter.low] = low_bits(value, 32);
-        args[parameter.high] = value >> 32;
+        give(parameter.low, low_bits(value, 32), Known::all);
+        give(parameter.high, value >> 32, Known::all);
         return {};
       case Placement::memory:
       case Placement::unknown: break;
@@ -178,6 +220,8 @@ class CallParser {
   Result<Written> parse_value(const Parameter* parameter) {
     Written written;
     do {
+      skip_blanks();
+      written.is_text = written.is_text || (at_ < text_.size() && text_[at_] == '"');
       CALLGATE_TRY(const std::uint64_t term, parse_term(parameter, written.is_cut));
       written.value |= term;
     } while (accept('|'));
@@ -225,7 +269,62 @@ class CallParser {
   std::string_view text_;
   std::size_t at_ = 0;
   CallExpression result_;
+  bool is_audit_number_ = false;
 };
+
+/// A parameter's value as the words give it; none where it is not in a register.
+std::optional<std::string> value_text(Arch arch, const Parameter& parameter,
+                                      const SeccompData& data) {
+  const unsigned word = arch_info(arch).word_bits;
+  const unsigned bits = parameter.bits == 0 ? word : parameter.bits;
+  std::uint64_t value = 0;
+  switch (parameter.placement) {
+    case Placement::word: value = data.args[parameter.low]; break;
+    case Placement::word_pair:
+      value = data.args[parameter.high] << 32 | low_bits(data.args[parameter.low], 32);
+      break;
+    case Placement::memory:
+    case Placement::unknown: return std::nullopt;
+  }
+  if (parameter.kind == ParameterKind::pointer) {
+    return value == 0 ? "NULL" : fmt::format("{:#x}", value);
+  }
+  if (value != low_bits(value, bits)) return fmt::format("{:#x}", value);
+  return format_value(arch, parameter.constants, value, bits, parameter.is_signed);
+}
+
+/// Arguments as the manual page has them, as far as they are not 0: by name where one before them
+/// is not in a register.
+std::string argument_list(const SeccompData& data, Arch arch, const Syscall& call) {
+  std::vector<std::string> all;
+  std::size_t used = 0;
+  bool by_name = false;
+  for (const Parameter& parameter : call.parameters) {
+    const auto text = value_text(arch, parameter, data);
+    by_name = by_name || !text;
+    if (!text) continue;
+    const bool is_zero = parameter.placement == Placement::word
+                             ? data.args[parameter.low] == 0
+                             : data.args[parameter.low] == 0 && data.args[parameter.high] == 0;
+    if (by_name && is_zero) continue;
+    all.push_back(by_name ? fmt::format("{}={}", parameter.name, *text) : *text);
+    if (!is_zero) used = all.size();
+  }
+  all.resize(used);
+  return fmt::format("{}", fmt::join(all, ", "));
+}
+
+std::string raw_words(const SeccompData& data) {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < data.args.size(); ++i)
+    if (data.args[i] != 0) all.push_back(fmt::format("args[{}]={:#x}", i, data.args[i]));
+  return fmt::format("{}", fmt::join(all, ", "));
+}
+
+std::string with_ip(std::string list, std::uint64_t ip) {
+  if (ip == 0) return list;
+  return fmt::format("{}{}ip={:#x}", list, list.empty() ? "" : ", ", ip);
+}
 
 }  // namespace
 
@@ -249,4 +348,26 @@ Result<CallExpression> parse_call(std::string_view text, Arch default_arch) {
   return CallParser(text, default_arch).run();
 }
 
-}  // namespace callgate::cli
+std::string bare_call_text(const SeccompData& data) {
+  const auto arch = classify(data.arch, data.nr);
+  const Syscall* call = arch ? find_syscall(*arch, data.nr) : nullptr;
+  const std::string name = call != nullptr     ? std::string(call->name)
+                           : data.nr < x32_bit ? std::to_string(data.nr)
+                                               : fmt::format("{:#x}", data.nr);
+  if (call != nullptr && call->signature_known) {
+    const std::string list = argument_list(data, *arch, *call);
+    std::string text = fmt::format("{}({})", name, with_ip(list, data.instruction_pointer));
+    const auto again = parse_call(text, *arch);
+    if (again && again->data == data) return text;
+  }
+  return fmt::format("{}({})", name, with_ip(raw_words(data), data.instruction_pointer));
+}
+
+std::string call_text(const SeccompData& data) {
+  const auto arch = classify(data.arch, data.nr);
+  const std::string prefix =
+      arch ? std::string(arch_info(*arch).name) : fmt::format("{:#x}", data.arch);
+  return prefix + ":" + bare_call_text(data);
+}
+
+}  // namespace callgate

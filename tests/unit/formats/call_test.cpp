@@ -1,8 +1,8 @@
-#include "cli/call_expression.h"
+#include "callgate/formats/call.h"
 
 #include <gtest/gtest.h>
 
-namespace callgate::cli {
+namespace callgate {
 namespace {
 
 CallExpression must_parse(std::string_view text, Arch arch = Arch::x86_64) {
@@ -70,4 +70,4 @@ TEST(ParseCall, ErrorsCarryTheirColumn) {
 }
 
 }  // namespace
-}  // namespace callgate::cli
+}  // namespace callgate

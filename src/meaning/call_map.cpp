@@ -164,20 +164,25 @@ Result<CallMap> call_map(FirstLayer& layer, Diagram root, std::span<const Arch> 
   return map;
 }
 
-Result<std::vector<Arch>> arches_told_apart(FirstLayer& layer, Diagram root, Target target) {
+Result<std::vector<Arch>> arches_told_apart(FirstLayer& layer, std::span<const Diagram> roots,
+                                            Target target) {
   constexpr std::uint32_t no_audit = 0xffffffff;  // an audit number that no ABI has
   std::vector<Arch> all;
   std::vector<Arch> apart;
-  CALLGATE_TRY(const Spans others, spans_of(layer, of_audit(layer, root, no_audit)));
-  for (const Arch arch : all_arches) {
-    if (arch_info(arch).target != target) continue;
-    all.push_back(arch);
-    CALLGATE_TRY(const Spans spans, spans_of(layer, of_audit(layer, root, arch_info(arch).audit)));
-    const auto own = own_numbers(arch);
-    if (clipped(spans, own) != clipped(others, own)) apart.push_back(arch);
+  bool number_matters = false;
+  for (const Arch arch : all_arches)
+    if (arch_info(arch).target == target) all.push_back(arch);
+  for (const Diagram root : roots) {
+    CALLGATE_TRY(const Spans others, spans_of(layer, of_audit(layer, root, no_audit)));
+    number_matters |= others.size() != 1 || !ReturnTable::is_return(others.front().terminal);
+    for (const Arch arch : all) {
+      const Diagram own_numbers_of = of_audit(layer, root, arch_info(arch).audit);
+      CALLGATE_TRY(const Spans spans, spans_of(layer, own_numbers_of));
+      const auto own = own_numbers(arch);
+      if (clipped(spans, own) != clipped(others, own)) apart.push_back(arch);
+    }
   }
-  const bool is_plain = others.size() == 1 && ReturnTable::is_return(others.front().terminal);
-  return apart.empty() || !is_plain ? all : apart;
+  return apart.empty() || number_matters ? all : apart;
 }
 
 }  // namespace callgate::meaning

@@ -28,10 +28,12 @@ using CallMap = std::vector<Piece>;
 [[nodiscard]] Result<CallMap> call_map(FirstLayer& layer, Diagram root,
                                        std::span<const Arch> arches, bool strangers);
 
-/// The ABIs of a target for which a function has decisions of their own: those whose numbers it
-/// takes to other terminals than the numbers of an audit architecture that no ABI has. All of them
-/// if there the number matters, or if none is told apart.
-[[nodiscard]] Result<std::vector<Arch>> arches_told_apart(FirstLayer& layer, Diagram root,
+/// The ABIs of a target for which some functions, given by their layers 1, have decisions of their
+/// own: those whose numbers one of them takes to other terminals than the numbers of an audit
+/// architecture that no ABI has. All of them if there the number matters to one of the functions,
+/// or if none is told apart.
+[[nodiscard]] Result<std::vector<Arch>> arches_told_apart(FirstLayer& layer,
+                                                          std::span<const Diagram> roots,
                                                           Target target);
 
 }  // namespace callgate::meaning

@@ -143,10 +143,23 @@ Diagram Comparison::where(Diagram left, Diagram right, const Meeting& meeting) {
   return result;
 }
 
+void Comparison::read_roots() {
+  left_root_ = left_.layer1();
+  right_root_ = right_.layer1();
+}
+
+Answer Comparison::run(const Meeting& meeting) {
+  try {
+    read_roots();
+  } catch (const DiagramOverflow&) {
+    return undecided(meeting);
+  }
+  return decide(meeting);
+}
+
 Answer Comparison::run() {
   try {
-    left_root_ = left_.layer1();
-    right_root_ = right_.layer1();
+    read_roots();
     collect(left_root_, right_root_);
   } catch (const DiagramOverflow&) {
     return Undecided{"every call"};

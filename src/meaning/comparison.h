@@ -75,6 +75,8 @@ class Comparison {
   void set_fallback(Way way) { fallback_ = std::move(way); }
 
   [[nodiscard]] Answer run();
+  /// One meeting alone; its terminals are those of both sides' layer 1.
+  [[nodiscard]] Answer run(const Meeting& meeting);
   /// True if the two terminals of a meeting are those of that call. Within run() only.
   [[nodiscard]] bool is_at(const Meeting& meeting, std::uint32_t audit,
                            std::uint32_t number) const noexcept;
@@ -85,6 +87,7 @@ class Comparison {
   void spend(std::size_t nodes) noexcept { spent_ += nodes; }
 
  private:
+  void read_roots();
   void collect(Diagram left, Diagram right);
   [[nodiscard]] Diagram where(Diagram left, Diagram right, const Meeting& meeting);
   [[nodiscard]] Answer decide(const Meeting& meeting);

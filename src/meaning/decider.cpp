@@ -9,6 +9,7 @@
 namespace callgate::meaning {
 namespace {
 
+constexpr std::size_t most_answers = 64;  ///< of one call
 constexpr const char* past_budget = "its decisions have no small diagram";
 constexpr const char* not_sayable = "its decisions take too many words to be said";
 constexpr const char* depends_on_number = "its decisions depend on number and arguments together";
@@ -39,6 +40,7 @@ std::vector<Diagram> answers_of(const MeaningStore& store, Diagram diagram) {
     if (!seen.try_emplace(at).second) continue;
     if (is_terminal(at)) {
       answers.push_back(at);
+      if (answers.size() > most_answers) throw TooMuchToSay{};
       continue;
     }
     const std::uint32_t level = store.level(at);
@@ -132,6 +134,41 @@ class AnswerSayer {
   Sayer sayer_;
 };
 
+/// The words that a diagram depends on.
+WordSet words_of(const Question& question, Diagram diagram) {
+  WordSet words = 0;
+  std::map<Diagram, bool> seen;
+  std::vector<Diagram> open{diagram};
+  while (!open.empty()) {
+    const Diagram at = open.back();
+    open.pop_back();
+    const std::uint32_t level = question.store.level(at);
+    if (level == terminal_flag || !seen.try_emplace(at).second) continue;
+    words = static_cast<WordSet>(words | 1u << question.order.word_of(level));
+    open.push_back(question.store.cofactor(at, level, true));
+    open.push_back(question.store.cofactor(at, level, false));
+  }
+  return words;
+}
+
+/// A parameter whose name can stand in a condition.
+using NamedWord = std::tuple<std::string_view, const ConstantSet*, std::uint64_t>;
+
+/// What the names in a condition of some words depend on.
+std::vector<NamedWord> named_words(const Syscall* call, WordSet words) {
+  std::vector<NamedWord> result;
+  if (call == nullptr) return result;
+  for (const Parameter& parameter : call->parameters) {
+    const unsigned halves = words >> arg_high(parameter.low) & 3u;
+    if (parameter.placement != Placement::word || halves == 0) continue;
+    const std::uint64_t shape =
+        std::uint64_t{parameter.low} << 32 | std::uint64_t{parameter.bits} << 16 |
+        static_cast<std::uint64_t>(parameter.kind) << 8 | std::uint64_t{parameter.is_signed};
+    result.emplace_back(parameter.name, parameter.constants, shape);
+  }
+  return result;
+}
+
 }  // namespace
 
 std::vector<Decision> Decider::decide(const CallMap& map, const SayingOptions& options) {
@@ -157,20 +194,27 @@ void Decider::decide(const CallMap& map, std::span<const std::size_t> pieces,
     diagram = layers_.layer2(map[pieces.front()].terminal, question);
   } catch (const DiagramOverflow&) {
   }
-  for (const std::size_t piece : pieces) {
-    out[piece] = diagram ? decide(map[piece], *diagram, question, options)
-                         : Decision{.answers = {}, .why_undecided = past_budget};
+  std::map<std::tuple<Diagram, std::optional<Arch>, std::vector<NamedWord>>, Decision> known;
+  for (const std::size_t index : pieces) {
+    const Piece& piece = map[index];
+    const auto own = diagram ? of_piece(question, piece, *diagram) : std::nullopt;
+    if (!own) {
+      out[index].why_undecided = diagram ? depends_on_number : past_budget;
+      continue;
+    }
+    const auto [entry, is_new] =
+        known.try_emplace({*own, piece.arch, named_words(piece.call, words_of(question, *own))});
+    if (is_new) entry->second = decide(piece, *own, question, options);
+    out[index] = entry->second;
   }
   spent_ += question.store.size();
 }
 
 Decision Decider::decide(const Piece& piece, Diagram diagram, Question& question,
                          const SayingOptions& options) {
-  const std::optional<Diagram> own = of_piece(question, piece, diagram);
-  if (!own) return {.answers = {}, .why_undecided = depends_on_number};
   try {
     AnswerSayer sayer(question, piece, options);
-    return {.answers = options.is_exact ? sayer.exact(*own) : sayer.in_order(*own),
+    return {.answers = options.is_exact ? sayer.exact(diagram) : sayer.in_order(diagram),
             .why_undecided = {}};
   } catch (const DiagramOverflow&) {
     return {.answers = {}, .why_undecided = past_budget};

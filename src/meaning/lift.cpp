@@ -266,7 +266,7 @@ void Lifter::add_rules() {
 }  // namespace
 
 Result<Policy> lift(const Subject& subject, const SurveyOptions& options) {
-  CALLGATE_TRY(const Survey survey, whole_survey(subject, options));
+  CALLGATE_TRY(const Survey survey, take_survey(subject, options, {}));
   CALLGATE_TRY(Policy policy, Lifter(survey).policy());
   const std::vector<Diagnostic> mistakes = check(policy, policy.arches);
   if (has_errors(mistakes))

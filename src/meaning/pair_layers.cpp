@@ -12,14 +12,14 @@ int permission(std::uint32_t ret) {
   return permits(action->kind) ? 2 : 1;
 }
 
+}  // namespace
+
 bool are_alike(Compared compared, std::uint32_t left, std::uint32_t right) {
   if (compared == Compared::returns) return left == right;
   return permission(left) == permission(right);
 }
 
-}  // namespace
-
-PairLayers::PairLayers(Side& left, Side& right, Compared compared, FirstLayer& layer)
+PairLayers::PairLayers(Layers& left, Layers& right, Compared compared, FirstLayer& layer)
     : compared_(compared),
       product_({&left, &right}, layer, [this](const auto& answers) { return join(answers); }) {}
 

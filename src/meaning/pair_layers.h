@@ -6,12 +6,15 @@
 
 namespace callgate::meaning {
 
+/// Whether two return values count as the same.
+[[nodiscard]] bool are_alike(Compared compared, std::uint32_t left, std::uint32_t right);
+
 /// The function from a call to what two sides say of it. All pairs that count as alike are one
 /// answer.
 class PairLayers final : public Layers {
  public:
   /// The sides and the layer must outlive it.
-  PairLayers(Side& left, Side& right, Compared compared, FirstLayer& layer);
+  PairLayers(Layers& left, Layers& right, Compared compared, FirstLayer& layer);
   [[nodiscard]] Diagram layer1() override { return product_.layer1(); }
   [[nodiscard]] Diagram layer2(Diagram terminal, Question& question) override {
     return ReturnTable::is_return(terminal) ? terminal : product_.layer2(terminal, question);

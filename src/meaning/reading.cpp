@@ -50,14 +50,14 @@ Result<std::optional<Target>> target_of(std::span<const Subject* const> subjects
 
 Result<std::vector<Arch>> named_arches(std::span<const Subject* const> subjects,
                                        std::span<const Arch> asked, FirstLayer& layer,
-                                       Diagram root) {
+                                       std::span<const Diagram> roots) {
   std::vector<Arch> named(asked.begin(), asked.end());
   CALLGATE_TRY(const std::optional<Target> target, target_of(subjects));
   if (asked.empty()) {
     for (const PolicySubject* policy : leaves_of(subjects).policies)
       named.insert(named.end(), policy->arches.begin(), policy->arches.end());
     if (target) {
-      CALLGATE_TRY(const auto apart, arches_told_apart(layer, root, *target));
+      CALLGATE_TRY(const auto apart, arches_told_apart(layer, roots, *target));
       named.insert(named.end(), apart.begin(), apart.end());
     }
   }

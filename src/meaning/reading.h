@@ -13,13 +13,18 @@ namespace callgate::meaning {
 [[nodiscard]] Result<std::optional<Target>> target_of(std::span<const Subject* const> subjects);
 
 /// The ABIs that a question about these subjects names, in the order of all_arches: those asked
-/// for, or those of the policies and those that layer 1 tells apart.
+/// for, or those of the policies and those that one of the layers 1 tells apart.
 [[nodiscard]] Result<std::vector<Arch>> named_arches(std::span<const Subject* const> subjects,
                                                      std::span<const Arch> asked, FirstLayer& layer,
-                                                     Diagram root);
+                                                     std::span<const Diagram> roots);
 
-/// survey_of() with everything that is no ABI of the survey, whatever the options ask for.
-[[nodiscard]] Result<Survey> whole_survey(const Subject& subject, const SurveyOptions& options);
+/// How a survey is taken beyond its options.
+struct SurveyManner {
+  bool with_strangers = true;   ///< everything that is no ABI of the survey is part of it
+  bool names_constants = true;  ///< constants stand by name
+};
+[[nodiscard]] Result<Survey> take_survey(const Subject& subject, const SurveyOptions& options,
+                                         const SurveyManner& manner);
 
 /// A call of a piece with some arguments.
 [[nodiscard]] SeccompData call_of(const Piece& piece, Assignment example);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int junction_cost = 5;
 constexpr int long_cost = 45;  ///< from here on the negation is tried as well
-constexpr std::size_t most_work = 20'000;
+constexpr std::size_t most_work = 500'000;
 constexpr std::size_t most_classes = 600;
 
 Relation opposite(Relation relation) {
@@ -93,7 +93,7 @@ Said Sayer::say(Diagram must, Diagram may) {
   if (must == no) return said_constant(false);
   if (may == yes) return said_constant(true);
   if (const auto known = known_.find({must, may}); known != known_.end()) return known->second;
-  work(1);
+  work(10);
   const Unit unit = unit_of(must, may);
   Said said = by_terms(must, may, unit);
   if (said.cost >= long_cost) {
@@ -115,7 +115,7 @@ Sayer::Unit Sayer::unit_of(Diagram must, Diagram may) const {
 void Sayer::collect(Pair at, const Unit& unit, std::map<Pair, bool>& seen,
                     std::vector<Class>& out) {
   if (!seen.try_emplace(at).second) return;
-  store_.charge(1);
+  work(1);
   const std::uint32_t top = std::min(store_.level(at.first), store_.level(at.second));
   if (top > unit.last_level) {
     if (out.size() == most_classes) throw TooMuchToSay{};
@@ -149,7 +149,7 @@ std::vector<Sayer::Class> Sayer::classes(Diagram must, Diagram may, const Unit& 
   for (Class& one : result) {
     std::map<Pair, Diagram> known;
     one.values = values_of({must, may}, one, unit, known);
-    store_.charge(known.size());
+    work(known.size());
   }
   return result;
 }
@@ -194,7 +194,7 @@ Said Sayer::term(std::vector<Class>& classes, std::size_t first, Diagram common,
 
 Said Sayer::by_terms(Diagram must, Diagram may, const Unit& unit) {
   std::vector<Class> all = classes(must, may, unit);
-  work(all.size());
+  work(all.size() * all.size());
   const bool is_set = std::all_of(all.begin(), all.end(), [](const Class& one) {
     return is_terminal(one.must) && is_terminal(one.may);
   });

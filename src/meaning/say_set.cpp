@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t most_cubes = 12;
 constexpr std::uint64_t most_named_values = 8;  ///< of a range that is written out
 constexpr std::size_t most_segments = 4096;
-constexpr std::size_t most_visits = 100'000;
 constexpr int long_cost = 40;  ///< from here on bits that are the same for all are set apart
 
 // How long tests are to read.
@@ -96,10 +95,32 @@ std::uint64_t SetSayer::support(Diagram must, Diagram may) const {
   return bits;
 }
 
-/// False past the limits.
-bool SetSayer::walk(Walk& walk, Diagram must, Diagram may, std::size_t at,
+/// How many segments a walk from there on finds, and of which kinds the first and the last are:
+/// counted node by node, so that a hopeless walk is not begun.
+SetSayer::Outline SetSayer::outline(const Walk& walk, Diagram must, Diagram may, std::size_t at,
+                                    Outlines& known) const {
+  if (is_terminal(must) && is_terminal(may)) {
+    const int kind = (must == yes ? 2 : 0) + (may == yes ? 1 : 0);
+    return {1, kind, kind};
+  }
+  if (const auto found = known.find({must, may, at}); found != known.end()) return found->second;
+  const std::uint32_t top = level(walk.bits[at]);
+  const bool first = walk.is_signed && at == 0;
+  const auto half = [&](bool value) {
+    return outline(walk, store_.cofactor(must, top, value), store_.cofactor(may, top, value),
+                   at + 1, known);
+  };
+  const Outline low = half(first);
+  const Outline high = half(!first);
+  const std::size_t joined = low.last == high.first ? 1 : 0;
+  const Outline result{std::min(low.segments + high.segments - joined, most_segments + 2),
+                       low.first, high.last};
+  known.emplace(std::tuple(must, may, at), result);
+  return result;
+}
+
+void SetSayer::walk(Walk& walk, Diagram must, Diagram may, std::size_t at,
                     std::uint64_t base) const {
-  if (++walk.visits > most_visits) return false;
   const std::size_t left = walk.bits.size() - at;
   if (is_terminal(must) && is_terminal(may)) {
     const Segment segment{{base, base + compressed_top(left)}, must == yes, may == yes};
@@ -109,23 +130,23 @@ bool SetSayer::walk(Walk& walk, Diagram must, Diagram may, std::size_t at,
       walk.segments.back().range.last = segment.range.last;
     else
       walk.segments.push_back(segment);
-    return walk.segments.size() <= most_segments;
+    return;
   }
   const std::uint32_t top = level(walk.bits[at]);
   for (const bool second : {false, true}) {
     const bool value = second != (walk.is_signed && at == 0);
     const std::uint64_t next = base | (second ? std::uint64_t{1} << (left - 1) : 0);
-    if (!this->walk(walk, store_.cofactor(must, top, value), store_.cofactor(may, top, value),
-                    at + 1, next))
-      return false;
+    this->walk(walk, store_.cofactor(must, top, value), store_.cofactor(may, top, value), at + 1,
+               next);
   }
-  return true;
 }
 
 SetSayer::Choice SetSayer::by_ranges(const TestPlace& place, std::uint64_t mask, Diagram must,
                                      Diagram may) {
   Walk found{.bits = bits_of(mask), .is_signed = place.is_signed() && mask == place.mask()};
-  if (!walk(found, must, may, 0, 0)) return std::nullopt;
+  Outlines known;
+  if (outline(found, must, may, 0, known).segments > most_segments) return std::nullopt;
+  walk(found, must, may, 0, 0);
   Choice best = ranges_test(place, found, false);
   offer(best, ranges_test(place, found, true));
   return best;

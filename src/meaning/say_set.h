@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <optional>
+#include <tuple>
 
 #include "meaning/say.h"
 
@@ -50,7 +51,6 @@ class SetSayer {
     std::vector<unsigned> bits;  ///< most significant first
     bool is_signed = false;
     std::vector<Segment> segments{};
-    std::size_t visits = 0;
   };
   using Choice = std::optional<Said>;
 
@@ -69,8 +69,15 @@ class SetSayer {
                                const std::vector<std::uint64_t>& values) const;
   [[nodiscard]] Choice cube_anywhere(const Cube& cube);
 
-  [[nodiscard]] bool walk(Walk& walk, Diagram must, Diagram may, std::size_t at,
-                          std::uint64_t base) const;
+  struct Outline {
+    std::size_t segments = 0;
+    int first = 0;
+    int last = 0;
+  };
+  using Outlines = std::map<std::tuple<Diagram, Diagram, std::size_t>, Outline>;
+  [[nodiscard]] Outline outline(const Walk& walk, Diagram must, Diagram may, std::size_t at,
+                                Outlines& known) const;
+  void walk(Walk& walk, Diagram must, Diagram may, std::size_t at, std::uint64_t base) const;
   [[nodiscard]] Diagram product(Diagram must, Diagram may, Cube cube, std::vector<Cube>& out);
   [[nodiscard]] std::optional<Cubes> cubes(Diagram must, Diagram may, bool is_opposite);
   [[nodiscard]] std::uint64_t support(Diagram must, Diagram may) const;

@@ -53,7 +53,7 @@ bool same_cases(const CallDecision& a, const CallDecision& b) {
 }
 
 /// Adds a decision; numbers without a call that are decided as those before them join these.
-void add(std::vector<CallDecision>& calls, CallDecision decision) {
+void append(std::vector<CallDecision>& calls, CallDecision decision) {
   if (!calls.empty() && decision.call == nullptr) {
     CallDecision& last = calls.back();
     const bool joins = last.call == nullptr && last.arch == decision.arch &&
@@ -89,35 +89,6 @@ void drop_like_strangers(std::vector<CallDecision>& calls) {
   });
 }
 
-Result<Survey> take_survey(const Subject& subject, const SurveyOptions& options, bool strangers) {
-  FirstLayer layer(first_layer_limit(options.budget));
-  ConditionTable conditions;
-  const Subject* const subjects[] = {&subject};
-  CALLGATE_TRY([[maybe_unused]] const auto target, target_of(subjects));
-  try {
-    const auto side = make_side(subject, conditions, layer);
-    const Diagram root = side->layer1();
-    Survey survey;
-    CALLGATE_TRY(survey.arches, named_arches(subjects, options.arches, layer, root));
-    CALLGATE_TRY(const CallMap map, call_map(layer, root, survey.arches, strangers));
-    const auto rest = rests(map, layer.returns);
-    SayingOptions saying;
-    saying.is_background = [&](const Piece& piece, Diagram answer) {
-      const auto found = piece.arch ? rest.find(*piece.arch) : rest.end();
-      return found != rest.end() && found->second == layer.returns.value(answer);
-    };
-    saying.rank = [&](Diagram answer) { return precedence(layer.returns.value(answer)); };
-    const std::vector<Decision> decisions =
-        Decider(layer, *side, options.budget).decide(map, saying);
-    for (std::size_t i = 0; i < map.size(); ++i)
-      add(survey.calls, decision_of(map[i], decisions[i], layer.returns));
-    drop_like_strangers(survey.calls);
-    return survey;
-  } catch (const DiagramOverflow&) {
-    return first_layer_overflow();
-  }
-}
-
 }  // namespace
 
 const CallDecision* Survey::find(Arch arch, std::uint32_t number) const noexcept {
@@ -127,12 +98,37 @@ const CallDecision* Survey::find(Arch arch, std::uint32_t number) const noexcept
   return nullptr;
 }
 
-Result<Survey> survey_of(const Subject& subject, const SurveyOptions& options) {
-  return take_survey(subject, options, options.arches.empty());
+Result<Survey> meaning::take_survey(const Subject& subject, const SurveyOptions& options,
+                                    const SurveyManner& manner) {
+  FirstLayer layer(first_layer_limit(options.budget));
+  ConditionTable conditions;
+  const Subject* const subjects[] = {&subject};
+  try {
+    const auto side = make_side(subject, conditions, layer);
+    const Diagram root = side->layer1();
+    Survey survey;
+    CALLGATE_TRY(survey.arches, named_arches(subjects, options.arches, layer, std::span(&root, 1)));
+    CALLGATE_TRY(const CallMap map, call_map(layer, root, survey.arches, manner.with_strangers));
+    const auto rest = rests(map, layer.returns);
+    SayingOptions saying{.names_constants = manner.names_constants};
+    saying.is_background = [&](const Piece& piece, Diagram answer) {
+      const auto found = piece.arch ? rest.find(*piece.arch) : rest.end();
+      return found != rest.end() && found->second == layer.returns.value(answer);
+    };
+    saying.rank = [&](Diagram answer) { return precedence(layer.returns.value(answer)); };
+    const std::vector<Decision> decisions =
+        Decider(layer, *side, options.budget).decide(map, saying);
+    for (std::size_t i = 0; i < map.size(); ++i)
+      append(survey.calls, decision_of(map[i], decisions[i], layer.returns));
+    drop_like_strangers(survey.calls);
+    return survey;
+  } catch (const DiagramOverflow&) {
+    return first_layer_overflow();
+  }
 }
 
-Result<Survey> meaning::whole_survey(const Subject& subject, const SurveyOptions& options) {
-  return take_survey(subject, options, true);
+Result<Survey> survey_of(const Subject& subject, const SurveyOptions& options) {
+  return take_survey(subject, options, {.with_strangers = options.arches.empty()});
 }
 
 }  // namespace callgate

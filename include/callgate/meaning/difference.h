@@ -12,6 +12,9 @@ struct Change {
   const Syscall* call = nullptr;
   /// For which arguments: exact by itself, whatever other changes the call has. As in Case.
   Condition when;
+  /// False: what changes takes too many words, or is past the budget; `when` holds for the witness
+  /// alone, and the call is among Difference::undecided.
+  bool is_complete = true;
   std::uint32_t from = 0;  ///< what the left one returns, normalised
   std::uint32_t to = 0;    ///< what the right one does
   SeccompData witness;     ///< one such call
@@ -21,7 +24,7 @@ struct Change {
 struct Difference {
   std::vector<Arch> arches;            ///< those with decisions of their own on either side
   std::vector<Change> changes;         ///< by ABI, number, then the order of the kernel's actions
-  std::vector<std::string> undecided;  ///< calls past the budget, "x86_64 ioctl"
+  std::vector<std::string> undecided;  ///< calls of which not all is said, "x86_64 ioctl"
 
   [[nodiscard]] bool is_equal() const noexcept { return changes.empty() && undecided.empty(); }
 };
@@ -38,8 +41,8 @@ struct DifferenceOptions {
   ProofBudget budget{};
 };
 
-/// Empty changes and nothing undecided: equal for every seccomp_data of these ABIs and of all
-/// others. Errors: as of survey_of.
+/// Empty changes and nothing undecided: equal for every seccomp_data, or for every one of
+/// `options.arches` if these are given. Errors: as of survey_of.
 [[nodiscard]] Result<Difference> difference(const Subject& left, const Subject& right,
                                             const DifferenceOptions& options = {});
 

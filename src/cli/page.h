@@ -8,6 +8,9 @@
 
 namespace callgate::cli {
 
+/// The help of -o where a verb writes pages.
+inline constexpr const char* output_help = "where to write: X.html is a page, - is standard output";
+
 /// True if an output of that name is a page: "X.html".
 [[nodiscard]] bool is_page(std::string_view path) noexcept;
 

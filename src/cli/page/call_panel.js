@@ -79,17 +79,19 @@ class CallPanel {
           onclick: () => {
             this.fillFields(witness);
             for (const [key, input] of this.fields) input.value = this.given.get(key) ?? '';
+            this.rawWords.open ||= this.hasRawWords();
             this.run();
           }
         },
         make('code', {}, this.bare(witness)));
   }
 
-  /// What the fields hold, from a call as it is written: key -> text, keys as fieldKeys has them.
+  /// What the fields hold, from a call as it is written: key -> text. Keys are p and a parameter's
+  /// index, r and a raw word's index or "ip".
   fillFields(text) {
     const read = readCall(text, this.parameters) ?? {values: [], raw: {}};
     this.given = new Map([
-      ...read.values.map((value, index) => [`p${index}`, value ?? '']),
+      ...Array.from(read.values, (value, index) => [`p${index}`, value ?? '']),
       ...Object.entries(read.raw).map(([index, value]) => [`r${index}`, value])
     ]);
   }
@@ -125,14 +127,18 @@ class CallPanel {
                               [...(this.names.constants(parameter)?.names.keys() ?? [])]));
     const raw = ['0', '1', '2', '3', '4', '5', 'ip'].map(
         (index) => this.field(`r${index}`, index === 'ip' ? 'ip' : `args[${index}]`, '', []));
-    const isRaw = named.length === 0 || [...this.given.keys()].some((key) => key.startsWith('r'));
+    this.rawWords = make(
+        'details', {open: (named.length === 0 && this.row.cases.length > 1) || this.hasRawWords()},
+        make('summary', {}, 'Raw words, as the filter sees them'),
+        make('div', {class: 'fields'}, raw));
     return make(
         'fieldset', {class: 'try'}, make('legend', {}, 'Try arguments'),
-        named.length > 0 ? make('div', {class: 'fields'}, named) : null,
-        make(
-            'details', {open: isRaw}, make('summary', {}, 'Raw words, as the filter sees them'),
-            make('div', {class: 'fields'}, raw)),
+        named.length > 0 ? make('div', {class: 'fields'}, named) : null, this.rawWords,
         this.answer);
+  }
+
+  hasRawWords() {
+    return [...this.given.keys()].some((key) => key.startsWith('r'));
   }
 
   filterChoice() {

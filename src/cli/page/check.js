@@ -52,8 +52,8 @@ class CheckPage {
         make(
             'dl', {class: 'facts'},
             this.files.map(
-                (file) => make(
-                    'div', {}, make('dt', {}, file.path), make('dd', {}, file.arches.join(', '))))),
+                (file) =>
+                    make('div', {}, make('dt', {}, file.path), make('dd', {}, this.about(file))))),
         make(
             'div', {class: 'controls'}, this.search.element,
             make(
@@ -66,6 +66,11 @@ class CheckPage {
         this.status, this.list);
     addEventListener('hashchange', () => this.follow());
     this.follow();
+  }
+
+  about(file) {
+    const known = file.known > 0 ? [`${file.known} left out, which the older version has too`] : [];
+    return [...file.arches, ...known].join(', ');
   }
 
   /// #id=... shows the findings of that id.
@@ -98,14 +103,12 @@ class CheckPage {
         'such as',
         finding.witness ?
             [
-              make('code', {}, finding.witness.call),
-              finding.witness.action ? actionBadge(finding.witness.action, finding.witness.ret) :
-                                       null
+              make('code', {}, finding.witness.witness.call),
+              actionBadge(finding.witness.action, finding.witness.ret)
             ] :
             null
       ],
-      ['fix', finding.fix ?? finding.hint],
-      ['accepted', isAccepted(finding) ? finding.accepted : null]
+      ['fix', finding.fix], ['accepted', isAccepted(finding) ? finding.accepted : null]
     ].filter(([, value]) => value);
     return make(
         'article', {

@@ -90,8 +90,10 @@ class DiffPage {
       [
         'Compared',
         this.report.compared === 'permission' ? 'allowed, delegated or denied' : 'every answer'
-      ]
-    ];
+      ],
+      ['Not compared of the first', (this.report.left_alone ?? []).join(', ')],
+      ['Not compared of the second', (this.report.right_alone ?? []).join(', ')]
+    ].filter(([, value]) => value !== '');
   }
 
   verdict() {

@@ -90,8 +90,8 @@ class ExplainPage {
   start(content) {
     for (const abi of this.map.abis)
       this.tabs.append(make(
-          'a', {role: 'tab', href: addressOf({arch: abi}), 'data-abi': abi}, abi,
-          make('span', {class: 'count'})));
+          'a', {role: 'tab', 'aria-controls': 'map', href: addressOf({arch: abi}), 'data-abi': abi},
+          abi, make('span', {class: 'count'})));
     moveByArrows(this.tabs, 'a');
     content.append(
         ...[this.intro(), this.asked()].filter(Boolean),
@@ -160,19 +160,23 @@ class ExplainPage {
     ];
   }
 
-  /// Shows what the address asks for.
+  /// Shows what the address asks for. `byHand`: the focus goes where a reader goes on.
   follow(byHand) {
     const wanted = readAddress();
     const named = wanted.get('call');
-    const abi = wanted.get('arch') ??
-        this.map.rows.find((row) => row.key === named && this.map.abis.includes(row.abi))?.abi ??
-        this.abi;
-    if (this.map.abis.includes(abi) && (abi !== this.abi || !this.filter)) this.showAbi(abi);
-    const row = this.map.rows.find((each) => each.abi === this.abi && each.key === named);
-    this.showCall(row ?? null, wanted.get('args'));
-    if (row && byHand)
-      this.panel.querySelector('h2').focus(
-          {preventScroll: matchMedia('(min-width: 62rem)').matches});
+    const having = this.map.rows.find((row) => row.key === named)?.abi;
+    const abi = wanted.get('arch') ?? having ?? this.abi;
+    if (abi !== this.abi || !this.filter)
+      this.showAbi(this.map.abis.includes(abi) ? abi : this.abi);
+    const before = this.chosen;
+    const row = this.map.rows.find((each) => each.abi === this.abi && each.key === named) ?? null;
+    this.showCall(row, wanted.get('args'));
+    if (!byHand) return;
+    const wide = matchMedia('(min-width: 62rem)').matches;
+    if (row)
+      this.panel.querySelector('h2').focus({preventScroll: wide});
+    else if (before)
+      this.list.querySelector(`[data-call="${CSS.escape(before.key)}"]`)?.focus();
   }
 
   showAbi(abi) {

@@ -16,7 +16,7 @@
 namespace callgate {
 namespace {
 
-constexpr std::size_t events = 4'000'000;
+constexpr std::size_t events = 2'000'000;
 
 /// A filter with the shape of Docker's: a range test for most numbers, arguments tested for three.
 Program filter() {

@@ -42,8 +42,8 @@ TEST(Cases, Language) {
             "x86_64 write allowed 3:10\n"
             "x86_64 socket(AF_INET) errno(EPERM) by line 7 4:1\n"
             "i386 i386:open(\"x\") denied 5:1\n"
-            "i386 close trap(3) 8:11\n"
-            "x32 close trap(3) 8:11\n"
+            "i386 close trap(3) 8:12\n"
+            "x32 close trap(3) 8:12\n"
             "x86_64 0x12345678:0 kill_process by unlisted 10:1\n"
             "x86_64 7 delegated 11:12\n"
             "x86_64 8 delegated 11:16\n");

@@ -1,46 +1,51 @@
-// evaluate, held against rows of verdicts that are data (tests/golden/verdicts).
+// evaluate, held against tables of verdicts (tests/golden/verdicts): NAME.cases for NAME.policy.
+// What a case leaves open is 0 here; tests/integration/test_test.py leaves it open.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
+#include "callgate/base/file.h"
+#include "callgate/formats/cases.h"
 #include "callgate/formats/text.h"
-#include "callgate/policy/evaluate.h"
-#include "verdict_rows.h"
 
 namespace callgate {
 namespace {
 
-std::string source_text(const Policy& policy, const Verdict& verdict) {
-  switch (verdict.source) {
-    case Verdict::Source::rule:
-      return "line " + std::to_string(policy.rules[*verdict.rule].place.line);
-    case Verdict::Source::otherwise: return "otherwise";
-    case Verdict::Source::unknown: return "unknown";
-    case Verdict::Source::unlisted: return "unlisted";
-  }
-  return {};
-}
-
 class Verdicts : public testing::TestWithParam<std::string> {};
 
-TEST_P(Verdicts, AreThoseOfTheFile) {
-  const test::VerdictFile file = test::read_verdict_file(GetParam());
-  ASSERT_FALSE(file.rows.empty());
-  for (const std::string& row : file.bad_rows) ADD_FAILURE() << "not a row: " << row;
-  const auto parsed = parse_policy(file.policy, GetParam());
+TEST_P(Verdicts, AreThoseOfTheTable) {
+  const std::string table = GetParam();
+  const std::string file = std::filesystem::path(table).replace_extension(".policy").string();
+  const auto parsed = parse_policy(*read_file(file), file);
   ASSERT_TRUE(parsed) << parsed.error().text();
   const Policy& policy = parsed->policy;
   const std::vector<Diagnostic> findings = check(policy, policy.arches);
   ASSERT_FALSE(has_errors(findings)) << render(findings);
-  for (const test::VerdictRow& row : file.rows) {
-    const Verdict verdict = evaluate(policy, policy.arches, row.call);
-    EXPECT_EQ(to_string(verdict.action), row.action) << row.text;
-    EXPECT_EQ(source_text(policy, verdict), row.source) << row.text;
+  const auto cases = parse_cases(*read_file(table), table, policy.arches.front());
+  ASSERT_TRUE(cases) << cases.error().text();
+  for (const VerdictCase& one : *cases) {
+    const Verdict verdict = evaluate(policy, policy.arches, one.call.data);
+    EXPECT_EQ(verdict.action, one.expected.action) << one.source_line;
+    EXPECT_EQ(verdict.source, one.expected.by) << one.source_line;
+    if (verdict.rule) {
+      EXPECT_EQ(policy.rules[*verdict.rule].place.line, one.expected.line) << one.source_line;
+    }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, Verdicts, testing::ValuesIn(test::verdict_files()),
-                         [](const auto& param) {
-                           return std::filesystem::path(param.param).stem().string();
-                         });
+std::vector<std::string> tables() {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(CALLGATE_SOURCE_DIR) / "tests/golden/verdicts"))
+    if (entry.path().extension() == ".cases") paths.push_back(entry.path().string());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, Verdicts, testing::ValuesIn(tables()), [](const auto& param) {
+  return std::filesystem::path(param.param).stem().string();
+});
 
 }  // namespace
 }  // namespace callgate

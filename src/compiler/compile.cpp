@@ -73,11 +73,11 @@ Error internal_error(const Differs& differs) {
 
 /// Prove, and where that is undecided make chains and prove again.
 Result<Built> build_proved(const Policy& policy, std::span<const Arch> arches,
-                           const ProofBudget& budget) {
-  LowerOptions options;
+                           const CompileOptions& wanted) {
+  LowerOptions options{.frequencies = frequencies_of(wanted)};
   for (int attempt = 0;; ++attempt) {
     CALLGATE_TRY(Built built, build(policy, arches, options));
-    const Answer answer = prove(policy, arches, *built.program, built.chains, budget);
+    const Answer answer = prove(policy, arches, *built.program, built.chains, wanted.budget);
     if (std::holds_alternative<Equal>(answer)) return built;
     if (const auto* differs = std::get_if<Differs>(&answer)) return fail(internal_error(*differs));
     const std::string& name = std::get<Undecided>(answer).call;
@@ -101,6 +101,10 @@ std::string call_text(Arch arch, const NumberRange& numbers) {
   }
   if (call == nullptr) return fmt::format("{} {}", abi, numbers.first);
   return fmt::format("{} {}", abi, call->name);
+}
+
+const Frequencies* frequencies_of(const CompileOptions& options) {
+  return options.frequencies ? &*options.frequencies : nullptr;
 }
 
 Result<Built> build(const Policy& policy, std::span<const Arch> arches,
@@ -134,7 +138,7 @@ Result<Checked> check_for(const Policy& policy, const CompileOptions& options) {
 
 Result<Compilation> compile(const Policy& policy, const CompileOptions& options) {
   CALLGATE_TRY(Checked checked, check_for(policy, options));
-  CALLGATE_TRY(Built built, build_proved(policy, checked.arches, options.budget));
+  CALLGATE_TRY(Built built, build_proved(policy, checked.arches, options));
   return Compilation{.program = *std::move(built.program),
                      .arches = std::move(checked.arches),
                      .chains = std::move(built.chains),

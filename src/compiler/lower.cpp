@@ -6,6 +6,7 @@
 #include <map>
 
 #include "callgate/abi/constants.h"
+#include "compiler/weights.h"
 #include "compiler/word_tree.h"
 
 namespace callgate {
@@ -41,10 +42,17 @@ NodeId import(const DecisionDag& dag, DagBuilder& builder, std::vector<Chain>& c
   return now[0];
 }
 
+/// Numbers of one ABI that a node decides.
+struct NumberEntry {
+  Arch arch = Arch::x86_64;
+  NumberRange numbers;
+  NodeId to = 0;
+};
+
 class Lowering {
  public:
   Lowering(const Policy& policy, std::span<const Arch> arches, const LowerOptions& options)
-      : policy_(policy), arches_(arches), options_(options) {
+      : policy_(policy), arches_(arches), options_(options), weights_(arches, options.frequencies) {
     for (const Rule& rule : policy.rules) is_raw_.push_back(is_raw(rule.condition));
   }
 
@@ -75,29 +83,48 @@ class Lowering {
 
   /// The tree over all numbers under one audit architecture.
   Result<NodeId> audit_block(std::uint32_t audit) {
-    std::vector<Piece> pieces;
+    std::vector<NumberEntry> row;
     const Arch low = *classify(audit, 0);
     const Arch high = *classify(audit, x32_bit);
-    CALLGATE_CHECK(add_numbers(low, 0, pieces));
-    if (high != low) CALLGATE_CHECK(add_numbers(high, x32_bit, pieces));
+    CALLGATE_CHECK(add_numbers(low, {0, high == low ? skipped_call - 1 : x32_bit - 1}, row));
+    if (high != low) CALLGATE_CHECK(add_numbers(high, {x32_bit, skipped_call - 1}, row));
     CALLGATE_TRY(const NodeId skipped, skipped_node(low));
-    pieces.push_back({skipped_call, skipped});
-    const auto is_same = [](const Piece& a, const Piece& b) { return a.to == b.to; };
-    pieces.erase(std::unique(pieces.begin(), pieces.end(), is_same), pieces.end());
-    return build_tree(builder_, number_word, pieces);
+    row.push_back({low, {skipped_call, skipped_call}, skipped});
+    return number_tree(row);
   }
 
-  Result<void> add_numbers(Arch arch, std::uint32_t start, std::vector<Piece>& pieces) {
+  Result<void> add_numbers(Arch arch, const NumberRange& all, std::vector<NumberEntry>& row) {
     if (!is_listed(arch)) {
-      pieces.push_back({start, unlisted()});
+      row.push_back({arch, all, unlisted()});
       return {};
     }
     CALLGATE_TRY(const std::vector<NumberPiece> numbers, number_pieces(policy_, arch));
     for (const NumberPiece& piece : numbers) {
       CALLGATE_TRY(const NodeId node, piece_node(arch, piece));
-      pieces.push_back({piece.numbers.first, node});
+      row.push_back({arch, piece.numbers, node});
     }
     return {};
+  }
+
+  /// Neighbours that are decided alike are one piece.
+  NodeId number_tree(std::span<const NumberEntry> row) {
+    std::size_t allowed = 0;
+    for (const NumberEntry& entry : row)
+      if (ending_of(builder_[entry.to]) == Ending::allowed) ++allowed;
+    std::vector<Piece> pieces;
+    std::vector<std::uint64_t> weights;
+    for (const NumberEntry& entry : row) {
+      const Ending ending = ending_of(builder_[entry.to]);
+      const std::uint64_t weight = weights_.of(entry.arch, entry.numbers, ending, allowed);
+      if (!pieces.empty() && pieces.back().to == entry.to) {
+        weights.back() += weight;
+        continue;
+      }
+      pieces.push_back({entry.numbers.first, entry.to});
+      weights.push_back(weight);
+    }
+    return build_tree(builder_, number_word, pieces,
+                      {.pieces = weights, .per_test = Weights::per_test});
   }
 
   /// -1 is the ABI's whose numbers begin at 0; where only the one that shares its audit number is
@@ -147,6 +174,7 @@ class Lowering {
   const Policy& policy_;
   std::span<const Arch> arches_;
   const LowerOptions& options_;
+  Weights weights_;
   std::vector<bool> is_raw_;
   std::map<RawKey, RawNode> raw_nodes_;
   DagBuilder builder_;

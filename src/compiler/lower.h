@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "callgate/compiler/frequencies.h"
 #include "compiler/call.h"
 
 namespace callgate {
@@ -12,7 +13,8 @@ using CallKey = std::pair<Arch, std::uint32_t>;
 
 struct LowerOptions {
   CallStyle style = CallStyle::quick;
-  std::set<CallKey> chain_calls;  ///< these calls as chains, whatever the style
+  std::set<CallKey> chain_calls;             ///< these calls as chains, whatever the style
+  const Frequencies* frequencies = nullptr;  ///< none: the built-in ones
 };
 
 /// What one call's decision takes.

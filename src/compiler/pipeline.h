@@ -19,6 +19,9 @@ struct Checked {
 };
 [[nodiscard]] Result<Checked> check_for(const Policy& policy, const CompileOptions& options);
 
+/// Those that are declared, or null.
+[[nodiscard]] const Frequencies* frequencies_of(const CompileOptions& options);
+
 /// A program that is verified, not proved.
 struct Built {
   DecisionDag dag;  ///< after all passes

@@ -1,83 +1,63 @@
-// The tree over n ranges has n - 1 tests by JGE alone. A single value between two ranges of one
-// decision costs one JEQ instead of two JGE; such values are picked out at the leaves, at most
-// `longest_run` in a row, so that the depth stays logarithmic.
-//
-// Weakness: not optimal in depth or size (two-way-comparison search trees would be); the middle is
-// by count of ranges, not by how often they are asked for.
+// The tree over n ranges has n - 1 tests by JGE alone; a single value in a common background costs
+// one JEQ instead of two JGE. TreePlan weighs both. A row too long for it is halved by weight until
+// it is short enough, so that the time stays n log n.
 #include "compiler/word_tree.h"
 
 #include <algorithm>
 #include <bit>
+#include <map>
+
+#include "compiler/tree_plan.h"
 
 namespace callgate {
 namespace {
 
-constexpr std::size_t longest_run = 3;
+/// Rows up to this length are planned as a whole; parts of a longer one up to the other.
+constexpr std::size_t longest_whole = TreePlan::most_leaves;
+constexpr std::size_t longest_part = 32;
 
 class TreeBuilder {
  public:
-  TreeBuilder(DagBuilder& builder, MaskedWord subject) : builder_(builder), subject_(subject) {}
+  TreeBuilder(DagBuilder& builder, MaskedWord subject, std::span<const Piece> pieces,
+              std::uint64_t per_test)
+      : builder_(builder), subject_(subject), pieces_(pieces), per_test_(per_test) {}
 
-  NodeId build(std::span<const Piece> pieces) {
-    if (pieces.size() == 1) return pieces.front().to;
-    if (const std::size_t singles = picked_singles(pieces); singles > 0) {
-      return pick(pieces, singles);
+  NodeId build(std::span<const PlanLeaf> leaves, std::size_t offset, std::size_t longest) {
+    if (leaves.size() <= longest) {
+      TreePlan plan(leaves, per_test_);
+      return follow(plan, plan.all(), leaves, offset);
     }
-    const std::size_t middle = split_point(pieces);
-    const NodeId low = build(pieces.first(middle));
-    const NodeId high = build(pieces.subspan(middle));
-    return at_least(pieces[middle].start, high, low);
+    const std::size_t middle = balanced_split(leaves);
+    const NodeId low = build(leaves.first(middle), offset, longest_part);
+    const NodeId high = build(leaves.subspan(middle), offset + middle, longest_part);
+    return at_least(pieces_[offset + middle].start, high, low);
   }
 
  private:
-  [[nodiscard]] bool is_single(std::span<const Piece> pieces, std::size_t at) const {
-    if (at + 1 == pieces.size()) return false;
-    const std::uint32_t start = pieces[at].start;
-    return start != subject_.mask && next_within(start + 1, subject_.mask) == pieces[at + 1].start;
-  }
-  /// A single value whose neighbours on both sides lead to the same node.
-  [[nodiscard]] bool is_island(std::span<const Piece> pieces, std::size_t at) const {
-    return at > 0 && at + 1 < pieces.size() && pieces[at - 1].to == pieces[at + 1].to &&
-           is_single(pieces, at);
-  }
-  /// How many islands to pick out now: all of them, if the whole then takes few tests; else none.
-  [[nodiscard]] std::size_t picked_singles(std::span<const Piece> pieces) const {
-    if (pieces.size() > 2 * longest_run + 1) return 0;
-    std::size_t islands = 0;
-    for (std::size_t i = 1; i + 1 < pieces.size(); ++i) {
-      if (is_island(pieces, i)) {
-        ++islands;
-        ++i;
-      }
+  NodeId follow(TreePlan& plan, const LeafRow& row, std::span<const PlanLeaf> leaves,
+                std::size_t offset) {
+    const PlanStep step = plan.step(row);
+    if (step.kind == PlanStep::Kind::decided) return leaves[step.at].to;
+    const std::uint32_t start = pieces_[offset + step.at].start;
+    if (step.kind == PlanStep::Kind::equal) {
+      const NodeId rest = follow(plan, TreePlan::without(row, step.at), leaves, offset);
+      return builder_.test(subject_, Compare::eq, start, leaves[step.at].to, rest);
     }
-    return pieces.size() - 1 - islands <= longest_run ? islands : 0;
+    const NodeId low = follow(plan, TreePlan::below(row, step.at), leaves, offset);
+    const NodeId high = follow(plan, TreePlan::from(row, step.at), leaves, offset);
+    return at_least(start, high, low);
   }
-  NodeId pick(std::span<const Piece> pieces, std::size_t islands) {
-    std::vector<Piece> rest;
-    std::vector<Piece> picked;
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-      if (picked.size() < islands && is_island(pieces, i)) {
-        picked.push_back(pieces[i]);
-        ++i;  // the background goes on
-      } else {
-        rest.push_back(pieces[i]);
-      }
-    }
-    NodeId node = build(rest);
-    for (std::size_t i = picked.size(); i-- > 0;) {
-      node = builder_.test(subject_, Compare::eq, picked[i].start, picked[i].to, node);
-    }
-    return node;
+
+  /// Where both sides weigh about the same.
+  [[nodiscard]] static std::size_t balanced_split(std::span<const PlanLeaf> leaves) {
+    std::uint64_t total = 0;
+    for (const PlanLeaf& leaf : leaves) total += leaf.weight;
+    std::uint64_t below = 0;
+    std::size_t middle = 0;
+    while (2 * below < total) below += leaves[middle++].weight;
+    return std::clamp<std::size_t>(middle, leaves.size() / 8, leaves.size() - leaves.size() / 8);
   }
-  /// The middle, or a boundary beside it that cuts no island off its background.
-  [[nodiscard]] std::size_t split_point(std::span<const Piece> pieces) const {
-    const std::size_t middle = pieces.size() / 2;
-    for (const std::size_t at : {middle, middle + 1, middle - 1}) {
-      const bool inside = at > 0 && at < pieces.size();
-      if (inside && !is_island(pieces, at) && !is_island(pieces, at - 1)) return at;
-    }
-    return middle;
-  }
+
   /// (value >= bound), in the cheapest form.
   NodeId at_least(std::uint32_t bound, NodeId yes, NodeId no) {
     const std::uint32_t mask = subject_.mask;
@@ -92,7 +72,24 @@ class TreeBuilder {
 
   DagBuilder& builder_;
   MaskedWord subject_;
+  std::span<const Piece> pieces_;
+  std::uint64_t per_test_;
 };
+
+bool is_single(std::span<const Piece> pieces, std::size_t at, std::uint32_t mask) {
+  const std::uint32_t start = pieces[at].start;
+  if (at + 1 == pieces.size()) return start == mask;
+  return start != mask && next_within(start + 1, mask) == pieces[at + 1].start;
+}
+
+/// The node that most pieces lead to; of several the one that comes first.
+NodeId background_of(std::span<const Piece> pieces) {
+  std::map<NodeId, std::size_t> count;
+  for (const Piece& piece : pieces) ++count[piece.to];
+  return std::max_element(pieces.begin(), pieces.end(),
+                          [&](const Piece& a, const Piece& b) { return count[a.to] < count[b.to]; })
+      ->to;
+}
 
 }  // namespace
 
@@ -103,8 +100,20 @@ std::uint32_t next_within(std::uint32_t value, std::uint32_t mask) noexcept {
   return ((value | ~mask | up_to_highest) + 1) & mask;
 }
 
-NodeId build_tree(DagBuilder& builder, MaskedWord subject, std::span<const Piece> pieces) {
-  return TreeBuilder(builder, subject).build(pieces);
+NodeId build_tree(DagBuilder& builder, MaskedWord subject, std::span<const Piece> pieces,
+                  const TreeWeights& weights) {
+  if (pieces.size() == 1) return pieces.front().to;
+  const bool is_weighed = !weights.pieces.empty();
+  const NodeId background = is_weighed ? 0 : background_of(pieces);
+  std::vector<PlanLeaf> leaves;
+  leaves.reserve(pieces.size());
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::uint64_t built_in = pieces[i].to == background ? 1 : 2;
+    leaves.push_back({.to = pieces[i].to,
+                      .weight = is_weighed ? weights.pieces[i] : built_in,
+                      .is_single = is_single(pieces, i, subject.mask)});
+  }
+  return TreeBuilder(builder, subject, pieces, weights.per_test).build(leaves, 0, longest_whole);
 }
 
 }  // namespace callgate

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "callgate/bpf/program.h"
+#include "callgate/compiler/frequencies.h"
 #include "callgate/meaning/proof.h"
 #include "callgate/policy/policy.h"
 
@@ -20,6 +21,7 @@ enum class Stage : std::uint8_t {
 struct CompileOptions {
   std::vector<Arch> arches{};  ///< overrides Policy::arches; one of the two must name an ABI
   ProofBudget budget{};
+  std::optional<Frequencies> frequencies{};  ///< none: the built-in ones of docs/compiler.md
 };
 
 /// A program and the proof's by-products.

@@ -43,7 +43,7 @@ TEST(Compile, SameInputSameBytes) {
   ASSERT_TRUE(one);
   ASSERT_TRUE(other);
   EXPECT_EQ(one->program.bytes(), other->program.bytes());
-  EXPECT_LT(one->program.size(), 40u);
+  EXPECT_LT(one->program.size(), 42u);
 }
 
 TEST(Compile, OptionsOverrideThePolicysAbis) {

@@ -18,8 +18,14 @@ namespace op = opcode;
 using Words = std::array<std::uint32_t, seccomp_data_words>;
 
 inline Words words_of(const SeccompData& data, ByteOrder order) noexcept {
-  Words words;
-  for (unsigned i = 0; i < seccomp_data_words; ++i) words[i] = word_at(data, i, order);
+  Words words{data.nr, data.arch};
+  const std::size_t low = order == ByteOrder::little ? 0 : 1;
+  const auto put = [&](std::size_t at, std::uint64_t value) {
+    words[at + low] = static_cast<std::uint32_t>(value);
+    words[at + 1 - low] = static_cast<std::uint32_t>(value >> 32);
+  };
+  put(2, data.instruction_pointer);
+  for (std::size_t i = 0; i < data.args.size(); ++i) put(4 + 2 * i, data.args[i]);
   return words;
 }
 

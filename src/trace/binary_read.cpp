@@ -1,6 +1,7 @@
 // The binary form, piece by piece. Whatever a piece says of itself is held against what it can be
 // before anything is allocated or read by it; after that its columns are copied as they are.
 #include <algorithm>
+#include <utility>
 
 #include "trace/layout.h"
 #include "trace/readers.h"
@@ -16,6 +17,7 @@ class BinaryReader : public TraceReader {
   Result<bool> next(TraceBlock& block) override {
     block = {};
     for (;;) {
+      if (calls_left_ > 0) return read_calls(block);
       CALLGATE_TRY(const bool more, next_piece());
       if (!more) return false;
       CALLGATE_TRY(const bool found, read_piece(block));
@@ -28,6 +30,8 @@ class BinaryReader : public TraceReader {
   TraceForm form() const noexcept override { return TraceForm::binary; }
 
  private:
+  static constexpr std::size_t calls_at_once = 1024;
+
   tl::unexpected<Error> damaged(const std::string& what) const {
     return fail(input_.error_at(piece_at_, "damaged: " + what));
   }
@@ -61,17 +65,11 @@ class BinaryReader : public TraceReader {
       return damaged("no piece of kind " + std::to_string(head_.kind));
     }
     CALLGATE_CHECK(check_head(kind));
-    CALLGATE_TRY(const std::string_view payload, input_.peek(head_.payload));
-    if (payload.size() < head_.payload) {
-      return cut(kind == PieceKind::events
-                     ? "a piece of " + std::to_string(head_.count) + " events is cut"
-                     : "a piece of calls is cut");
-    }
     if (kind == PieceKind::end) return read_end();
-    CALLGATE_CHECK(kind == PieceKind::events ? read_events(payload, block)
-                                             : read_calls(kind, payload, block));
-    input_.skip(head_.payload);
-    return true;
+    if (kind == PieceKind::events) return read_events(block);
+    calls_left_ = head_.count;
+    restarts_ = (head_.flags & restart) != 0;
+    return read_calls(block);
   }
 
   Result<bool> skip_payload() {
@@ -111,25 +109,36 @@ class BinaryReader : public TraceReader {
     return false;
   }
 
-  Result<void> read_calls(PieceKind kind, std::string_view payload, TraceBlock& block) {
-    const bool is_partial = kind == PieceKind::partial_calls;
+  /// Some of the calls of a piece: as many as stay in the cache until they are used.
+  Result<bool> read_calls(TraceBlock& block) {
+    const bool is_partial = static_cast<PieceKind>(head_.kind) == PieceKind::partial_calls;
     const std::size_t size = is_partial ? partial_call_size : call_size;
-    call_list_.resize(head_.count);
-    for (std::size_t i = 0; i < head_.count; ++i) {
-      PartialCall& call = call_list_[i];
-      const char* bytes = &payload[i * size];
-      read_words(bytes, call.data);
-      const bool is_sound = set_known(call, is_partial ? load<std::uint32_t>(bytes + 64) : 0) &&
-                            (!is_partial || load<std::uint32_t>(bytes + 68) == 0);
-      if (!is_sound || std::find(audits_.begin(), audits_.end(), call.data.arch) == audits_.end()) {
-        return fail(input_.error_at(
-            input_.offset() + i * size,
-            is_sound ? "a call of an ABI that the head does not list" : "damaged: a call"));
-      }
+    const std::size_t count = std::min<std::size_t>(calls_left_, calls_at_once);
+    CALLGATE_TRY(const std::string_view bytes, input_.peek(count * size));
+    if (bytes.size() < count * size) return cut("a piece of calls is cut");
+    call_list_.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      CALLGATE_CHECK(read_call(&bytes[i * size], is_partial, i * size, call_list_[i]));
     }
-    calls_ += head_.count;
-    block.restart = (head_.flags & restart) != 0;
+    input_.skip(bytes.size());
+    calls_ += static_cast<std::uint32_t>(count);
+    calls_left_ -= static_cast<std::uint32_t>(count);
+    block.restart = std::exchange(restarts_, false);
     block.calls = call_list_;
+    return true;
+  }
+
+  Result<void> read_call(const char* bytes, bool is_partial, std::size_t at, PartialCall& call) {
+    read_words(bytes, call.data);
+    const bool is_sound = set_known(call, is_partial ? load<std::uint32_t>(bytes + 64) : 0) &&
+                          (!is_partial || load<std::uint32_t>(bytes + 68) == 0);
+    if (!is_sound) return fail(input_.error_at(input_.offset() + at, "damaged: a call"));
+    if (call.data.arch == last_audit_) return {};
+    if (std::find(audits_.begin(), audits_.end(), call.data.arch) == audits_.end()) {
+      return fail(
+          input_.error_at(input_.offset() + at, "a call of an ABI that the head does not list"));
+    }
+    last_audit_ = call.data.arch;
     return {};
   }
 
@@ -153,7 +162,11 @@ class BinaryReader : public TraceReader {
     return to;
   }
 
-  Result<void> read_events(std::string_view payload, TraceBlock& block) {
+  Result<bool> read_events(TraceBlock& block) {
+    CALLGATE_TRY(std::string_view payload, input_.peek(head_.payload));
+    if (payload.size() < head_.payload) {
+      return cut("a piece of " + std::to_string(head_.count) + " events is cut");
+    }
     block.ids = column(payload, ids_);
     const auto wrong = std::find_if(ids_.begin(), ids_.end(), [this](std::uint32_t id) {
       return id - 1 >= calls_;  // 0 wraps
@@ -168,15 +181,19 @@ class BinaryReader : public TraceReader {
     if ((head_.flags & has_times) != 0) block.times = column(payload, times_);
     if ((head_.flags & has_counts) != 0) block.counts = column(payload, counts_);
     events_ += head_.count;
-    return {};
+    input_.skip(head_.payload);
+    return true;
   }
 
   Input input_;
   std::vector<std::uint32_t> audits_;  ///< of the head's table
   PieceHead head_;
   std::uint64_t piece_at_ = 0;
-  std::uint64_t calls_ = 0;   ///< told since the last restart
-  std::uint64_t events_ = 0;  ///< in all
+  std::uint32_t last_audit_ = audits_.front();
+  std::uint32_t calls_left_ = 0;  ///< of the piece that is being read
+  bool restarts_ = false;         ///< it begins the numbering anew
+  std::uint64_t calls_ = 0;       ///< told since the last restart
+  std::uint64_t events_ = 0;      ///< in all
   TraceEnd end_;
   bool done_ = false;
   std::vector<PartialCall> call_list_;

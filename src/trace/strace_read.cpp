@@ -61,7 +61,7 @@ class StraceReader : public TraceReader {
       case LineKind::ended: give_up(prefix.thread); break;
       case LineKind::mode: set_mode(rest); break;
       case LineKind::nothing: break;
-      case LineKind::unknown: not_a_call("lines that are none of strace's"); break;
+      case LineKind::unknown: unreadable(input_.line_number()); break;
     }
     if (!proven_ && input_.line_number() >= proving_lines) {
       return fail(Error(input_.name() + ": no trace: none of its first 50 lines is one of strace's",
@@ -87,6 +87,12 @@ class StraceReader : public TraceReader {
     UnreadLine& unread = unread_[what];
     ++unread.times;
     if (unread.first_line == 0) unread.first_line = line != 0 ? line : input_.line_number();
+  }
+
+  /// A line that is no call; the last one without its newline was cut.
+  void unreadable(std::uint64_t line) {
+    if (input_.line_was_whole()) return not_a_call("lines that are none of strace's", line);
+    end_ = {.whole = false, .offset = input_.offset(), .what = "the last line is cut"};
   }
 
   Arch arch_of(std::uint32_t thread) const {
@@ -153,10 +159,7 @@ class StraceReader : public TraceReader {
             bool must_be_closed = true) {
     const auto parsed = parse_call_line(text);
     if (!parsed || (must_be_closed && !parsed->is_closed)) {
-      const bool is_last = !input_.line_was_whole();
-      if (!is_last) return not_a_call("lines that are none of strace's", line);
-      end_ = {.whole = false, .offset = input_.offset(), .what = "the last line is cut"};
-      return;
+      return unreadable(line);
     }
     const Arch arch = arch_of(prefix.thread);
     const auto* syscall = find_call(arch, prefix, parsed->name, line);

@@ -241,10 +241,13 @@ TEST(Strace, WhatIsNoCall) {
 }
 
 TEST(Strace, ACutLineIsACutTrace) {
-  const Read got = read("getpid() = 1\nread(3, \"ab");
-  EXPECT_EQ(got.error, "");
-  EXPECT_EQ(got.calls.size(), 1u);
-  EXPECT_FALSE(got.end.whole);
+  for (const char* rest : {"read(3, \"ab", "re", "read(3, \"ab\", 2"}) {
+    const Read got = read(std::string("getpid() = 1\n") + rest);
+    EXPECT_EQ(got.error, "");
+    EXPECT_EQ(got.calls.size(), 1u);
+    EXPECT_TRUE(got.unread.empty());
+    EXPECT_FALSE(got.end.whole);
+  }
 }
 
 TEST(Strace, OtherTextsAreNoTraces) {

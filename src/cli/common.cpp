@@ -10,6 +10,8 @@
 #include "callgate/formats/builtin.h"
 #include "callgate/formats/systemd.h"
 #include "callgate/formats/text.h"
+#include "callgate/supervise/read_filters.h"
+#include "cli/call_expression.h"
 
 namespace callgate::cli {
 namespace {
@@ -135,6 +137,53 @@ Result<LoadedSource> load_builtin(const std::string& name, const LoadOptions& op
       .path = name, .content = std::move(parsed.policy), .texts = std::move(parsed.texts)};
 }
 
+constexpr std::string_view process_prefix = "pid:";
+
+/// The filters of one thread as one source: a program, or a stack of them.
+Result<LoadedSource> source_of(ThreadFilters thread) {
+  const std::string who = fmt::format("process {} ({})", thread.thread, thread.command);
+  if (thread.mode == ReportedMode::strict)
+    return fail(who + " is in strict mode, which has no filter",
+                "the kernel lets it read, write, exit and return from signals only");
+  if (thread.filters.empty())
+    return fail(who + " has no filter: every call is let through",
+                "`callgate dump PROGRAM` reads those that a program is about to install");
+  StackSubject stack;
+  for (InstalledFilter& filter : thread.filters) {
+    CALLGATE_TRY(Program program,
+                 Program::verify(std::move(filter.instructions), arch_info(native_arch()).target));
+    stack.programs.push_back(std::move(program));
+  }
+  if (stack.programs.size() > 1) return LoadedSource{.content = std::move(stack)};
+  return LoadedSource{.content = std::move(stack.programs.front())};
+}
+
+Result<LoadedSource> load_process(const std::string& name) {
+  const auto number = parse_integer(std::string_view(name).substr(process_prefix.size()));
+  constexpr std::uint64_t most = 1 << 22;  // PID_MAX_LIMIT
+  if (!number || *number == 0 || *number > most)
+    return fail(fmt::format("`{}` names no process", name), "write it as pid:1234, or -p 1234");
+  const auto id = static_cast<pid_t>(*number);
+  CALLGATE_TRY(ThreadFilters first, read_filters(id));
+  std::vector<Diagnostic> notes;
+  if (first.process == id) {
+    CALLGATE_TRY(const std::vector<ThreadFilters> threads, read_filters_of_threads(id));
+    for (const ThreadFilters& other : threads) {
+      if (other.thread == id) continue;
+      notes.push_back({.severity = Severity::warning,
+                       .message = fmt::format("thread {} of process {} has other filters than the "
+                                              "first thread, whose are looked at",
+                                              other.thread, id),
+                       .hint = fmt::format("pid:{} names that thread", other.thread)});
+    }
+  }
+  CALLGATE_TRY(LoadedSource source, source_of(std::move(first)));
+  source.path = name;
+  source.format = SourceFormat::process;
+  source.diagnostics = std::move(notes);
+  return source;
+}
+
 /// The opcode's high byte is zero in every instruction, so a program always holds a NUL byte, and
 /// no text format does.
 bool looks_raw(std::string_view bytes) { return bytes.find('\0') != std::string_view::npos; }
@@ -179,7 +228,7 @@ std::string_view format_name(SourceFormat format) noexcept {
   for (const Reader& reader : readers) {
     if (reader.format == format) return reader.name;
   }
-  return "unknown";
+  return "process";
 }
 
 Result<LoadedSource> parse_source(std::string_view bytes, const std::string& path,
@@ -204,6 +253,7 @@ Result<LoadedSource> load_source(const std::string& path, const LoadOptions& opt
     CALLGATE_TRY(const std::string bytes, read_file(file));
     return parse_source(bytes, file, as_unit);
   }
+  if (path.starts_with(process_prefix) && !std::filesystem::exists(path)) return load_process(path);
   if (names_builtin_profile(path)) return load_builtin(path, options);
   CALLGATE_TRY(const std::string bytes, read_file(path));
   return parse_source(bytes, path, options);
@@ -224,6 +274,22 @@ Result<Compilation> compile_source(const LoadedSource& source, const CompileOpti
   if (!made) return fail(quoted(std::move(made).error(), source));
   quote_lines(made->diagnostics, source.texts);
   return made;
+}
+
+std::string process_source(int process) { return fmt::format("{}{}", process_prefix, process); }
+
+Result<Subject> subject_of(const LoadedSource& source, std::vector<Arch> arches) {
+  const Policy* policy = source.policy();
+  if (policy == nullptr) {
+    const std::span<const Program> programs = source.programs();
+    return Subject(StackSubject{{programs.begin(), programs.end()}});
+  }
+  std::vector<Diagnostic> found = check(*policy, arches);
+  if (has_errors(found)) {
+    std::erase_if(found, [](const Diagnostic& one) { return one.severity != Severity::error; });
+    return fail(quoted(Error(std::move(found)), source));
+  }
+  return Subject(PolicySubject{*policy, std::move(arches)});
 }
 
 Error quoted(Error error, const LoadedSource& source) {

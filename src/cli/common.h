@@ -13,6 +13,7 @@
 #include "callgate/compiler/compile.h"
 #include "callgate/formats/oci.h"
 #include "callgate/formats/text.h"
+#include "callgate/meaning/subject.h"
 #include "callgate/policy/policy.h"
 #include "cli/verb.h"
 
@@ -20,10 +21,11 @@ namespace callgate::cli {
 
 /// The formats that load_source reads, told apart by content.
 enum class SourceFormat : std::uint8_t {
-  text,  ///< the policy language
-  oci,   ///< an OCI seccomp profile, or a config.json with one
-  raw,   ///< struct sock_filter[]
-  unit,  ///< a unit of systemd, with the drop-ins beside it
+  text,     ///< the policy language
+  oci,      ///< an OCI seccomp profile, or a config.json with one
+  raw,      ///< struct sock_filter[]
+  unit,     ///< a unit of systemd, with the drop-ins beside it
+  process,  ///< the filters of a thread, by its number
 };
 [[nodiscard]] std::string_view format_name(SourceFormat format) noexcept;
 
@@ -46,17 +48,25 @@ struct LoadOptions {
 struct LoadedSource {
   std::string path;
   SourceFormat format = SourceFormat::text;
-  std::variant<Policy, Program> content;
-  std::vector<Diagnostic> diagnostics;  ///< warnings and notes of the reader
-  std::vector<SourceText> texts;        ///< of a policy in our language, for quoting; else empty
+  std::variant<Policy, Program, StackSubject> content;  ///< a stack: two filters or more
+  std::vector<Diagnostic> diagnostics;                  ///< warnings and notes of the reader
+  std::vector<SourceText> texts;  ///< of a policy in our language, for quoting; else empty
 
   [[nodiscard]] const Policy* policy() const noexcept { return std::get_if<Policy>(&content); }
   [[nodiscard]] const Program* program() const noexcept { return std::get_if<Program>(&content); }
+  /// The filters, the oldest first, of a source that is no policy; else empty.
+  [[nodiscard]] std::span<const Program> programs() const noexcept {
+    if (const Program* one = program()) return {one, 1};
+    const auto* stack = std::get_if<StackSubject>(&content);
+    return stack == nullptr ? std::span<const Program>() : std::span(stack->programs);
+  }
 };
 
 /// Reads a file ("-": standard input) in whatever format it has, or a built-in profile where no
-/// file has its name; "unit:FILE" is a unit of systemd whatever it looks like. Errors: those of
-/// read_file and of the format's reader; bytes that no reader recognises.
+/// file has its name; "unit:FILE" is a unit of systemd whatever it looks like, "pid:NUMBER" the
+/// filters that a process (its first thread) or a thread has. Errors: those of read_file, of
+/// read_filters and of the format's reader; bytes that no reader recognises; a process without a
+/// filter.
 [[nodiscard]] Result<LoadedSource> load_source(const std::string& path,
                                                const LoadOptions& options = {});
 /// The same for bytes already in memory; `path` is used in messages only.
@@ -70,6 +80,13 @@ struct LoadedSource {
 /// compile(), with the lines that its findings speak of.
 [[nodiscard]] Result<Compilation> compile_source(const LoadedSource& source,
                                                  const CompileOptions& options);
+
+/// "pid:123": how a process is named among sources.
+[[nodiscard]] std::string process_source(int process);
+
+/// What questions are asked of: the policy for these ABIs, or the filters. Errors: those that check
+/// finds in the policy, with the lines that they speak of.
+[[nodiscard]] Result<Subject> subject_of(const LoadedSource& source, std::vector<Arch> arches);
 
 /// An error about a source's policy, with the lines that its diagnostics speak of.
 [[nodiscard]] Error quoted(Error error, const LoadedSource& source);

@@ -22,10 +22,6 @@ void write_chain(JsonWriter& writer, const ChainHint& chain) {
   writer.EndObject();
 }
 
-std::string text_of(const rapidjson::StringBuffer& buffer) {
-  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
-}
-
 }  // namespace
 
 std::string compilation_json(const Compilation& compilation) {
@@ -43,7 +39,7 @@ std::string compilation_json(const Compilation& compilation) {
   for (const ChainHint& chain : compilation.chains) write_chain(writer, chain);
   writer.EndArray();
   writer.EndObject();
-  return text_of(buffer);
+  return json_text(buffer);
 }
 
 std::string program_json(const Program& program) {
@@ -52,7 +48,7 @@ std::string program_json(const Program& program) {
   writer.StartObject();
   write_program_members(writer, program.instructions(), program.target());
   writer.EndObject();
-  return text_of(buffer);
+  return json_text(buffer);
 }
 
 }  // namespace callgate::cli

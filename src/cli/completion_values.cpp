@@ -88,6 +88,7 @@ constexpr std::array value_table = {
     Values{"CALL", calls},
     Values{"FILE", profiles, false, true},
     Values{"POLICY", profiles, false, true},
+    Values{"SOURCE", profiles, false, true},
     Values{"SRC", profiles, false, true},
     Values{"WHAT", calls_and_groups},
 };

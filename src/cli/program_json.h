@@ -4,6 +4,7 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
+#include <string>
 #include <string_view>
 
 #include "callgate/bpf/program.h"
@@ -29,6 +30,10 @@ inline void json_member(JsonWriter& writer, std::string_view key, std::uint64_t 
 inline void json_flag(JsonWriter& writer, std::string_view key, bool flag) {
   json_key(writer, key);
   writer.Bool(flag);
+}
+/// What was written, with a newline.
+[[nodiscard]] inline std::string json_text(const rapidjson::StringBuffer& buffer) {
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
 /// The members "byte_order", "shift_rule", "accepted", "refusal", "instructions" of an object that

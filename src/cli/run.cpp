@@ -150,6 +150,10 @@ Result<Confinement> load_confinement(const RunVerb& verb) {
   CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
   CALLGATE_TRY(LoadedSource source, load_profile(verb, asked));
   if (const Program* program = source.program()) return Confinement{*program, std::nullopt, asked};
+  if (source.policy() == nullptr) {
+    return fail(source.path + " has several filters, and a profile is one",
+                fmt::format("callgate merge {} --to raw -o FILE makes one of them", source.path));
+  }
   const Policy& policy = *source.policy();
   CALLGATE_CHECK(check_has_filter(source));
   CompileOptions options;

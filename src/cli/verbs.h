@@ -15,6 +15,9 @@ void add_disasm_verb(CLI::App& app, Action& chosen);
 void add_emu_verb(CLI::App& app, Action& chosen);
 void add_compile_verb(CLI::App& app, Action& chosen);
 void add_convert_verb(CLI::App& app, Action& chosen);
+void add_merge_verb(CLI::App& app, Action& chosen);
+void add_diff_verb(CLI::App& app, Action& chosen);
+void add_explain_verb(CLI::App& app, Action& chosen);
 
 void add_dump_verb(CLI::App& app, Action& chosen);
 void add_doctor_verb(CLI::App& app, Action& chosen);

@@ -115,13 +115,14 @@ std::string operand_text(const Operand& operand) {
 /// Pieces of a rule between which a line may break.
 class Line {
  public:
-  Line(std::string& out, std::size_t indent) : out_(out), indent_(indent) {
+  Line(std::string& out, std::size_t indent, bool breaks = true)
+      : out_(out), indent_(indent), breaks_(breaks) {
     out_.append(indent, ' ');
     column_ = indent;
   }
   /// Adds a piece; before it the line may break if `may_break`.
   void add(std::string_view piece, bool may_break) {
-    if (may_break && column_ + piece.size() + 1 > line_width) {
+    if (breaks_ && may_break && column_ + piece.size() + 1 > line_width) {
       while (out_.ends_with(' ')) out_.pop_back();
       out_ += '\n';
       out_.append(indent_ + 4, ' ');
@@ -135,13 +136,14 @@ class Line {
  private:
   std::string& out_;
   std::size_t indent_;
+  bool breaks_;
   std::size_t column_ = 0;
 };
 
 class RulePrinter {
  public:
-  RulePrinter(const Rule& rule, std::string& out, std::size_t indent)
-      : rule_(rule), names_(rule), line_(out, indent) {}
+  RulePrinter(const Rule& rule, std::string& out, std::size_t indent, bool breaks = true)
+      : rule_(rule), names_(rule), line_(out, indent, breaks) {}
 
   void print() {
     line_.add(to_string(rule_.action), false);
@@ -155,6 +157,10 @@ class RulePrinter {
     }
     if (rule_.on_untestable)
       line_.add(" on untestable " + std::string(untestable_text(*rule_.on_untestable)), false);
+  }
+  void print_condition() {
+    const bool is_always = rule_.condition.kind == Condition::Kind::always;
+    return is_always ? line_.add("true", false) : print(rule_.condition, false);
   }
 
  private:
@@ -261,6 +267,15 @@ std::string print_policy(const Policy& policy) {
     out += "\n";
     if (closes) out += "}\n";
   }
+  return out;
+}
+
+std::string print_condition(const Condition& condition, std::span<const std::string_view> calls) {
+  Rule rule{.condition = condition};
+  for (const std::string_view call : calls)
+    rule.calls.push_back(Selector::named(std::string(call)));
+  std::string out;
+  formats::RulePrinter(rule, out, 0, false).print_condition();
   return out;
 }
 

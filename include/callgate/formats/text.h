@@ -59,6 +59,10 @@ void quote_lines(std::vector<Diagnostic>& diagnostics, std::span<const SourceTex
 /// Prints so that parse_policy gives an equal policy, for every policy in which check finds no
 /// error.
 [[nodiscard]] std::string print_policy(const Policy& policy);
+/// A condition as it stands after `if`, on one line; "true" where it always holds. `calls` are the
+/// calls it is of: with them a pointer's zero prints as `null`.
+[[nodiscard]] std::string print_condition(const Condition& condition,
+                                          std::span<const std::string_view> calls = {});
 
 /// Lays a policy's text out as all are: blanks between words, two for each level, one empty line at
 /// most, comments of neighbouring lines below each other. Words, lines, comments, and so the

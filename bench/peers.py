@@ -17,6 +17,7 @@ class Peer:
     def __init__(self, key, label, command=None, absent=None, note=""):
         self.key, self.label = key, label
         self.command, self.absent, self.note = command, absent, note
+        self.most_random = None  # how many of the random policies a slow one is asked for
 
 
 def absent(key, label, reason):
@@ -107,10 +108,12 @@ def minijail(filters, folder, sources):
     constants = os.path.join(folder, "constants.json")
     subprocess.run([filters, "constants", constants], check=True)
     commit = commit_of(os.path.dirname(tools))
-    return Peer(key, label, ["python3", os.path.join(HERE, "peers", "minijail", "generate.py"),
+    peer = Peer(key, label, ["python3", os.path.join(HERE, "peers", "minijail", "generate.py"),
                              tools, constants],
                 note=f"minijail {commit} (compile_seccomp_policy, its tree without frequencies, "
                      "in Python)")
+    peer.most_random = 20
+    return peer
 
 
 def find_peers(filters, folder, sources, with_foreign=True):

@@ -45,7 +45,7 @@ def meaning(one):
     if kind == "equal":
         return "equal"
     if kind == "abi":
-        return f"equal on x86-64's own numbers; else `{witness}`"
+        return f"equal for x86-64's own numbers; else `{witness}`"
     return f"{kind}: `{witness}`"
 
 
@@ -89,15 +89,16 @@ def what_it_costs(peers, filters):
 def absolute_line(filters):
     ours = filters["callgate"]
     load = f"{quartiles(ours.rounds['load'])[1] / 1000:.0f} us" if ours.rounds["load"] else DASH
+    heap = f"{quartiles(ours.memory)[1] / 1024:.0f} KiB" if ours.memory else DASH
     return (f"callgate here: build with the proof {quartiles(ours.build)[1] / 1e6:.2f} ms, "
-            f"{quartiles(ours.memory)[1] / 1024:.0f} KiB of heap; load {load}.\n")
+            f"{heap} of heap; load {load}.\n")
 
 
 def policy_section(name, peers, filters, flat):
     text = f"### {TITLES[name]}\n\n"
     if os.path.exists(flat):
         ranges = count_ranges(flat)
-        parts = [f"{arch} {count} (a tree of at least {max(count - 1, 0)} comparisons, "
+        parts = [f"{arch} {count} (by order alone {max(count - 1, 0)} comparisons, at best "
                  f"{(count - 1).bit_length()} deep)" for arch, count in ranges.items()]
         text += "Ranges of numbers decided alike: " + ", ".join(parts) + ".\n\n"
     return (text + what_it_is(peers, filters) + "\n" + what_it_costs(peers, filters) + "\n" +
@@ -222,7 +223,7 @@ How to read the tables:
 
 - executed: BPF instructions for one call, the return included, mean / worst. Every call of the ABI's tables counts once; where its arguments decide, it is tried with arguments that meet each of its conditions and with arguments that fail them.
 - emulated steps: what the kernel emulates at load to find the calls that it then allows without running the filter ("cached"), over all numbers of x86-64 and of i386.
-- load, build, memory: ratios to callgate's, of the same round, median (quartiles) of {rounds} rounds for builds, of {timed} for the others; peers take turns within a round. `load` is seccomp(2). `build` is from a policy in memory to raw BPF; callgate's is compile(), with the proof. Memory is the heap that a build has at most at one time (of gVisor all that it allocates, which is collected later).
+- load, build, memory: ratios to callgate's, of the same round, median (quartiles) of {rounds} rounds for builds, of {timed} for the others; peers take turns within a round. `load` is seccomp(2). `build` is processor time from a policy in memory to raw BPF; callgate's is compile(), with the proof. Memory is the heap that a build has at most at one time (of gVisor all that it allocates, which is collected later).
 - cached, argument-checked, denied call: time of a call under the filter, as a ratio to the same call without one (of a denied call, to getppid). The calls change nothing; denials are made errnos, since a killed process cannot be timed.
 - meaning: whether callgate's prover finds the peer's program equal to callgate's; else a call that is decided differently, with what the peer's filter does and what the policy asks for.
 """

@@ -65,7 +65,7 @@ Result<Policy> builtin_docker() {
 
 class RandomFlat {
  public:
-  explicit RandomFlat(unsigned seed) : random_(seed) {}
+  explicit RandomFlat(unsigned seed) : random_(seed), has_masked_values_(pick(2) == 1) {}
 
   Policy make() {
     Policy policy{.abi = Release{6, 12}, .arches = {Arch::x86_64}};
@@ -121,7 +121,7 @@ class RandomFlat {
     if (kind == 3) out.relation = Relation::ne;
     if (kind == 4 || kind == 5) {
       out.mask = Value::of(value | 1);
-      value = kind == 4 ? 0 : value;
+      value = kind == 4 || !has_masked_values_ ? 0 : value;
     }
     if (kind >= 6) value |= 1;
     out.values = {{Value::of(value), {}}};
@@ -129,6 +129,7 @@ class RandomFlat {
   }
 
   std::mt19937_64 random_;
+  bool has_masked_values_;  ///< (x & mask) == value in half of the policies, else == 0 only
 };
 
 }  // namespace

@@ -182,11 +182,8 @@ bool selects_more_than_calls(std::span<const NumberRange> ranges, Arch arch) {
 
 Result<FlatArch> flatten_arch(const Policy& policy, Arch arch) {
   std::vector<SelectedRule> rules;
-  for (const Rule& rule : policy.rules) {
+  for (const Rule& rule : policy.rules)
     rules.push_back({&rule, selected_numbers(policy, rule, arch)});
-    if (selects_more_than_calls(rules.back().numbers, arch))
-      return fail("numbers that no call has");
-  }
   FlatArch out{.arch = arch, .rules = {}};
   for (const Syscall& call : syscalls(arch))
     CALLGATE_CHECK(flatten_call(rules, call, arch, policy.otherwise.ret(), out.rules));
@@ -209,14 +206,22 @@ std::uint64_t value_for(const Comparison& test, bool holds) {
 
 }  // namespace
 
-Result<FlatPolicy> flatten(const Policy& policy) {
-  if (policy.unknown != policy.otherwise) return fail("another action for unassigned numbers");
+Result<FlatPolicy> flatten_calls(const Policy& policy) {
   FlatPolicy out{.otherwise = policy.otherwise.ret(), .unlisted = policy.unlisted.ret()};
   for (const Arch arch : policy.arches) {
     CALLGATE_TRY(FlatArch lines, flatten_arch(policy, arch));
     out.arches.push_back(std::move(lines));
   }
   return out;
+}
+
+Result<FlatPolicy> flatten(const Policy& policy) {
+  if (policy.unknown != policy.otherwise) return fail("another action for unassigned numbers");
+  for (const Rule& rule : policy.rules)
+    for (const Arch arch : policy.arches)
+      if (selects_more_than_calls(selected_numbers(policy, rule, arch), arch))
+        return fail("an action for numbers that no call has");
+  return flatten_calls(policy);
 }
 
 std::string print_flat(const FlatPolicy& policy) {

@@ -58,6 +58,8 @@ struct FlatPolicy {
 /// The lines of a policy. Error: what lines cannot say, such as another action for numbers that no
 /// call has, negated ranges under a mask, or more than 64 conjunctions for one call.
 [[nodiscard]] Result<FlatPolicy> flatten(const Policy& policy);
+/// The lines of the calls, whatever becomes of numbers that no call has.
+[[nodiscard]] Result<FlatPolicy> flatten_calls(const Policy& policy);
 [[nodiscard]] std::string print_flat(const FlatPolicy& policy);
 
 /// Arguments for which the comparisons hold (as far as they do not contradict one another), or for

@@ -3,10 +3,11 @@
 // same arguments and print the same lines:
 //
 //   PROGRAM CORPUS OUT ROUNDS NAME...     reads CORPUS/NAME.flat, writes OUT/NAME.bpf
-//   NAME <TAB> ok <TAB> HEAP <TAB> NANOSECONDS ...     one number a round
+//   NAME <TAB> ok <TAB> HEAP <TAB> NANOSECONDS ...         one number a round
 //   NAME <TAB> cannot <TAB> REASON
 //
-// HEAP is how many bytes the first build has allocated at most at one time.
+// NANOSECONDS are of the process's processor time, since a machine does other things as well. HEAP
+// is how many bytes the first build has allocated at most at one time, 0 where nobody counted.
 #pragma once
 
 #include <functional>
@@ -24,7 +25,7 @@ using Builder = std::function<Result<Program>()>;
 struct Build {
   Program program;
   std::size_t heap = 0;             ///< bytes that the first build has at most at one time
-  std::vector<double> nanoseconds;  ///< one a round
+  std::vector<double> nanoseconds;  ///< processor time, one a round
 };
 [[nodiscard]] Result<Build> time_builds(const Builder& build, unsigned rounds);
 

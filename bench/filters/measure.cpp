@@ -129,7 +129,7 @@ std::optional<double> least_load(const Program& program) {
 }  // namespace
 
 std::string static_figures(const Policy& policy, const std::vector<PeerProgram>& programs) {
-  const Result<FlatPolicy> flat = flatten(policy);
+  const Result<FlatPolicy> flat = flatten_calls(policy);
   const std::vector<Input> inputs = flat ? make_inputs(policy, *flat) : std::vector<Input>{};
   std::string text;
   for (const PeerProgram& one : programs) {

@@ -14,9 +14,9 @@
 
 enum { longest = 1 << 20 };
 
-static double now(void) {
+static double processor_time(void) {
   struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
@@ -33,27 +33,25 @@ static const char* action_text(uint32_t ret) {
   }
 }
 
+/* A relation's sign. */
+static const char* sign_of(const char* relation) {
+  static const char* const signs[][2] = {{"eq", "=="}, {"ne", "!="}, {"lt", "<"},
+                                         {"le", "<="}, {"gt", ">"},  {"ge", ">="}};
+  for (size_t i = 0; i < sizeof signs / sizeof *signs; ++i)
+    if (strcmp(relation, signs[i][0]) == 0) return signs[i][1];
+  return NULL;
+}
+
 /* ARGUMENT:BITS:RELATION:MASK:VALUE as a term; false if kafel has none. */
 static int add_term(char* out, size_t size, const char* word) {
   unsigned argument, bits;
   char relation[3];
   uint64_t mask, value;
-  const char* sign;
   if (sscanf(word, "%u:%u:%2s:%" SCNx64 ":%" SCNx64, &argument, &bits, relation, &mask, &value) !=
       5)
     return 0;
-  if (strcmp(relation, "eq") == 0)
-    sign = "==";
-  else if (strcmp(relation, "ne") == 0)
-    sign = "!=";
-  else if (strcmp(relation, "lt") == 0)
-    sign = "<";
-  else if (strcmp(relation, "le") == 0)
-    sign = "<=";
-  else if (strcmp(relation, "gt") == 0)
-    sign = ">";
-  else
-    sign = ">=";
+  const char* sign = sign_of(relation);
+  if (sign == NULL || bits != 64) return 0;
   if (mask == UINT64_MAX)
     snprintf(out, size, "a%u %s %" PRIu64, argument, sign, value);
   else
@@ -72,7 +70,7 @@ static const char* add_call(char* out, char* words) {
   int is_first = 1;
   for (char* word; (word = strsep(&rest, " ")) != NULL; is_first = 0) {
     strcat(out, is_first ? " { " : " && ");
-    if (!add_term(out + strlen(out), 128, word)) return "a term that cannot be read";
+    if (!add_term(out + strlen(out), 128, word)) return "no such term of declared arguments";
   }
   strcat(out, is_first ? " }" : " } }");
   return NULL;
@@ -120,11 +118,11 @@ static int write_program(const char* folder, const char* name, const struct sock
 /* Compiles once; the time, or a negative number with the reason printed. */
 static double build(const char* name, const char* text, struct sock_fprog* program) {
   kafel_ctxt_t context = kafel_ctxt_create();
-  const double began = now();
+  const double began = processor_time();
   kafel_set_input_string(context, text);
   kafel_set_target_archs(context, KAFEL_TARGET_ARCH_X86_64);
   const int code = kafel_compile(context, program);
-  const double took = now() - began;
+  const double took = processor_time() - began;
   if (code != 0) {
     const char* message = kafel_error_msg(context);
     printf("%s\tcannot\t%.*s\n", name, (int)strcspn(message, "\n"), message);

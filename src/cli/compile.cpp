@@ -11,6 +11,7 @@
 #include "cli/common.h"
 #include "cli/compilation_json.h"
 #include "cli/embedded_form.h"
+#include "cli/frequencies.h"
 #include "cli/output_forms.h"
 
 namespace callgate::cli {
@@ -25,6 +26,7 @@ constexpr const char* examples =
     "  callgate compile app.policy -f embedded -o app.c       the same with its ABIs, as\n"
     "                                                         callgate_add_policy() of CMake does\n"
     "  callgate compile app.policy --stop-after dag           look at a stage\n"
+    "  callgate compile app.policy --frequencies app.counts   what runs often is decided early\n"
     "Every program is proved to decide all calls as the policy does before it is written.\n"
     "Exit codes: 0 written, 2 misuse, a mistake in the policy, or a filter that does not fit.";
 
@@ -37,6 +39,7 @@ struct CompileVerb {
   std::string depfile;
   IncludeRoot include_root;
   std::string stop_after;
+  std::string frequencies;
   bool json = false;
 };
 
@@ -56,6 +59,7 @@ Result<Job> load(const CompileVerb& verb) {
   }
   CompileOptions options;
   options.arches = choose_arches(asked, *source.policy(), source.diagnostics);
+  CALLGATE_TRY(options.frequencies, load_frequencies(verb.frequencies));
   return Job{std::move(source), std::move(options)};
 }
 
@@ -114,6 +118,7 @@ int run_compile(const CompileVerb& verb) {
   }
   if (!verb.depfile.empty()) {
     std::vector<std::string> read = {verb.policy};
+    if (!verb.frequencies.empty()) read.push_back(verb.frequencies);
     for (const SourceText& each : job->source.texts)
       if (each.included_at.line > 0) read.push_back(each.file);
     if (const int code = write_output(verb.depfile, make_rule(verb.output, read))) return code;
@@ -135,6 +140,7 @@ void add_compile_verb(CLI::App& app, Action& chosen) {
   command->add_option("--name", verb->name,
                       "the identifier that header and embedded define; else the policy's name");
   add_include_option(*command, verb->include_root);
+  add_frequencies_option(*command, verb->frequencies);
   command->add_option("--depfile", verb->depfile,
                       "also write a rule for make and ninja: what -o depends on");
   command

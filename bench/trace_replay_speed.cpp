@@ -72,8 +72,8 @@ void replay_bytes(benchmark::State& state, bool distinct) {
     while (*(*reader)->next(block)) replay.take(block);
     benchmark::DoNotOptimize(replay.events());
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * events));
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * bytes.size()));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(events));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes.size()));
 }
 
 void trace_recorded(benchmark::State& state) { replay_bytes(state, false); }
@@ -87,7 +87,7 @@ void emulate_each(benchmark::State& state) {
   for (auto _ : state) {
     for (const SeccompData& call : calls) benchmark::DoNotOptimize(emulate(program, call));
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * calls.size()));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(calls.size()));
 }
 
 BENCHMARK(trace_recorded)->Unit(benchmark::kMillisecond);

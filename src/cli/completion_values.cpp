@@ -81,6 +81,7 @@ constexpr std::array value_table = {
     Values{"--caps", capabilities},
     Values{"--kernel", releases},
     Values{"--libseccomp", releases},
+    Values{"--machine", arches},
     Values{"--profile", profiles, false, true},
     Values{"--reader", readers},
     Values{"--runtime", runtimes},

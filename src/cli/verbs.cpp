@@ -17,6 +17,8 @@ const std::vector<AddVerb> all_verbs = {
     add_merge_verb,
     add_diff_verb,
     add_explain_verb,
+    add_replay_verb,
+    add_test_verb,
     add_asm_verb,
     add_disasm_verb,
     add_emu_verb,

@@ -18,6 +18,8 @@ void add_convert_verb(CLI::App& app, Action& chosen);
 void add_merge_verb(CLI::App& app, Action& chosen);
 void add_diff_verb(CLI::App& app, Action& chosen);
 void add_explain_verb(CLI::App& app, Action& chosen);
+void add_replay_verb(CLI::App& app, Action& chosen);
+void add_test_verb(CLI::App& app, Action& chosen);
 
 void add_dump_verb(CLI::App& app, Action& chosen);
 void add_doctor_verb(CLI::App& app, Action& chosen);

@@ -87,7 +87,8 @@ std::vector<FailedCase> failed_cases(std::span<const VerdictCase> cases, const P
                                      const Policy* policy, std::span<const Arch> arches) {
   std::vector<FailedCase> failed;
   for (std::size_t index = 0; index < cases.size(); ++index) {
-    const auto& [call, expected, place, line] = cases[index];
+    const CallExpression& call = cases[index].call;
+    const ExpectedVerdict& expected = cases[index].expected;
     Outcomes found = outcomes(program, call.partial());
     const bool holds =
         !found.any && std::all_of(found.returns.begin(), found.returns.end(),

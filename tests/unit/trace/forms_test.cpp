@@ -93,7 +93,7 @@ void expect_same(const std::vector<Event>& left, const std::vector<Event>& right
 }
 
 TEST(BinaryTrace, ReadsBackWhatWasWritten) {
-  for (const std::size_t flush_each : {0, 1, 2}) {
+  for (const std::size_t flush_each : {0U, 1U, 2U}) {
     const Read got = read(binary(some_events(), true, flush_each));
     EXPECT_EQ(got.error, "");
     EXPECT_TRUE(got.end.whole);

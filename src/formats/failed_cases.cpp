@@ -90,9 +90,9 @@ std::vector<FailedCase> failed_cases(std::span<const VerdictCase> cases, const P
     const CallExpression& call = cases[index].call;
     const ExpectedVerdict& expected = cases[index].expected;
     Outcomes found = outcomes(program, call.partial());
-    const bool holds =
-        !found.any && std::all_of(found.returns.begin(), found.returns.end(),
-                                  [&](auto ret) { return expected.holds_for(call.arch, ret); });
+    const bool holds = !found.any && !found.returns.empty() &&
+                       std::all_of(found.returns.begin(), found.returns.end(),
+                                   [&](auto ret) { return expected.holds_for(call.arch, ret); });
     if (holds && !expected.by) continue;
     FailedCase failure{index, std::move(found.returns), found.tested, std::nullopt};
     if (found.any) failure.returns.clear();

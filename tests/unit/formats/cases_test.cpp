@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "callgate/base/file.h"
 #include "callgate/bpf/assembly.h"
 
 namespace callgate {
@@ -47,6 +48,12 @@ TEST(Cases, Language) {
             "x86_64 0x12345678:0 kill_process by unlisted 10:1\n"
             "x86_64 7 delegated 11:12\n"
             "x86_64 8 delegated 11:16\n");
+}
+
+TEST(Cases, TheDocumentsExampleIsATable) {
+  const std::string text = *read_file(CALLGATE_SOURCE_DIR "/docs/testing.md");
+  const std::size_t begin = text.find("```cases\n") + 9;
+  EXPECT_EQ(parsed(text.substr(begin, text.find("\n```", begin) - begin)).size(), 17u);
 }
 
 TEST(Cases, GroupsStandForTheFormsThatTheAbiHas) {

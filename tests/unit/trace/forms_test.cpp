@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "callgate/base/file.h"
 #include "callgate/trace/write.h"
 
 namespace callgate {
@@ -208,6 +209,16 @@ TEST(JsonLines, ReadBackWhatWasWritten) {
   EXPECT_EQ(got.error, "");
   std::vector<Event> expected = some_events();
   expect_same(got.events, expected);
+}
+
+TEST(JsonLines, TheDocumentsExampleIsALine) {
+  const std::string text = *read_file(CALLGATE_SOURCE_DIR "/docs/replay.md");
+  const std::size_t begin = text.find("```json\n") + 8;
+  const Read got = read(text.substr(begin, text.find("\n```", begin) - begin + 1));
+  ASSERT_EQ(got.error, "");
+  ASSERT_EQ(got.events.size(), 1u);
+  EXPECT_EQ(got.events[0].call.args[1], Known::not_null);
+  EXPECT_EQ(got.events[0].event.count, 3u);
 }
 
 TEST(JsonLines, WhatIsNotSaidIsNotKnown) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/diff_report.h"
+#include "cli/page.h"
 
 namespace callgate::cli {
 namespace {
@@ -91,9 +92,11 @@ Result<int> compared(const DiffVerb& verb) {
   }
   CALLGATE_TRY(const std::vector<QuestionedSource> sources, load_sources(verb.sources, names));
   CALLGATE_TRY(const DiffReport report, compare(verb, sources.front(), sources.back()));
-  CALLGATE_TRY(const std::string text, verb.json
-                                           ? report_json(report)
-                                           : report_text(report, {.names = verb.names ? 0u : 24u}));
+  const bool as_page = is_page(verb.output);
+  CALLGATE_TRY(std::string text, verb.json || as_page
+                                     ? report_json(report)
+                                     : report_text(report, {.names = verb.names ? 0u : 24u}));
+  if (as_page) text = page("diff", names[0] + " \u2192 " + names[1], text);
   const bool fails = verb.fail_on == "looser" ? report.may_be_looser() : !report.is_equal();
   return write_output(verb.output, text, fails ? exit_no : exit_yes);
 }
@@ -117,7 +120,7 @@ void add_diff_verb(CLI::App& app, Action& chosen) {
   command->add_flag("--permission", verb->permission, "compare allowed, delegated and denied only");
   command->add_flag("--names", verb->names, "name every call, however many");
   command->add_flag("--json", verb->json, "as JSON (docs/json.md)");
-  command->add_option("-o,--output", verb->output, "where to write; - is standard output");
+  command->add_option("-o,--output", verb->output, output_help);
 }
 
 }  // namespace callgate::cli

@@ -8,6 +8,7 @@
 #include "cli/explain_call.h"
 #include "cli/explain_map.h"
 #include "cli/meaning_json.h"
+#include "cli/page.h"
 
 namespace callgate::cli {
 namespace {
@@ -36,6 +37,7 @@ struct ExplainVerb {
 struct Question {
   std::vector<CallExpression> calls;
   std::vector<CallExpression> values;
+  bool whole_map = false;  ///< every call's decision, whatever else is asked
 };
 
 /// The ABI of calls that name none: the native one if the source is about it, else its first.
@@ -212,7 +214,7 @@ void write_decisions(JsonWriter& writer, const ExplainedSource& source, const Su
   writer.StartArray();
   for (const CallExpression& call : question.values)
     for (const CallDecision* one : decisions_of(survey, call)) write_decision(writer, source, *one);
-  if (question.values.empty() && question.calls.empty())
+  if (question.whole_map || (question.values.empty() && question.calls.empty()))
     for (const CallDecision& one : survey.calls) write_decision(writer, source, one);
   writer.EndArray();
 }
@@ -241,6 +243,16 @@ Result<std::string> explained_json(const ExplainedSource& source, const Survey& 
   return json_text(buffer);
 }
 
+/// A page shows the whole map, and one answer for each call that was asked about.
+Result<std::string> explained_page(const ExplainedSource& source, const Survey& survey,
+                                   Question question, Release release) {
+  question.whole_map = true;
+  std::move(question.values.begin(), question.values.end(), std::back_inserter(question.calls));
+  question.values.clear();
+  CALLGATE_TRY(const std::string json, explained_json(source, survey, question, release));
+  return page("explain", source.question.source.path, json, page_names(survey));
+}
+
 Result<ExplainedSource> load(const ExplainVerb& verb, const std::string& name) {
   CALLGATE_TRY(std::vector<QuestionedSource> loaded, load_sources(verb.sources, {name}));
   ExplainedSource source{.question = std::move(loaded.front())};
@@ -262,16 +274,18 @@ Result<int> explained(const ExplainVerb& verb) {
   if (name.empty()) return fail("nothing to explain", "see callgate explain --help");
   CALLGATE_TRY(const ExplainedSource source, load(verb, name));
   CALLGATE_TRY(const Question question, read_question(source, calls));
+  const bool as_page = is_page(verb.output);
   Survey survey;
-  if (verb.json || question.calls.empty() || !question.values.empty()) {
+  if (verb.json || as_page || question.calls.empty() || !question.values.empty()) {
     const SurveyOptions options{.arches = source.policy() == nullptr ? source.question.asked
                                                                      : std::vector<Arch>()};
     CALLGATE_TRY(survey, survey_of(source.question.subject, options));
   }
   const Release release = source.question.oci.context.kernel;
   CALLGATE_TRY(const std::string text,
-               verb.json ? explained_json(source, survey, question, release)
-                         : explained_text(source, survey, question, release, verb.names));
+               as_page     ? explained_page(source, survey, question, release)
+               : verb.json ? explained_json(source, survey, question, release)
+                           : explained_text(source, survey, question, release, verb.names));
   return write_output(verb.output, text);
 }
 
@@ -293,7 +307,7 @@ void add_explain_verb(CLI::App& app, Action& chosen) {
   add_source_options(*command, verb->sources);
   command->add_flag("--names", verb->names, "the map names every call");
   command->add_flag("--json", verb->json, "as JSON (docs/json.md)");
-  command->add_option("-o,--output", verb->output, "where to write; - is standard output");
+  command->add_option("-o,--output", verb->output, output_help);
 }
 
 }  // namespace callgate::cli

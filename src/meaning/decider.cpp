@@ -9,7 +9,9 @@
 namespace callgate::meaning {
 namespace {
 
-constexpr std::size_t most_answers = 64;  ///< of one call
+constexpr std::size_t most_answers = 64;    ///< of one call
+constexpr std::size_t most_named = 300;     ///< values of one call that are looked up by name
+constexpr std::size_t most_said = 300'000;  ///< values of all calls
 constexpr const char* past_budget = "its decisions have no small diagram";
 constexpr const char* not_sayable = "its decisions take too many words to be said";
 constexpr const char* depends_on_number = "its decisions depend on number and arguments together";
@@ -134,6 +136,19 @@ class AnswerSayer {
   Sayer sayer_;
 };
 
+/// The values that a condition's tests name.
+std::size_t size_of(const Condition& condition) {
+  std::size_t size = 1 + condition.test.values.size();
+  for (const Condition& child : condition.children) size += size_of(child);
+  return size;
+}
+
+std::size_t size_of(const Decision& decision) {
+  std::size_t size = 0;
+  for (const Answered& one : decision.answers) size += size_of(one.when);
+  return size;
+}
+
 /// The words that a diagram depends on.
 WordSet words_of(const Question& question, Diagram diagram) {
   WordSet words = 0;
@@ -153,6 +168,9 @@ WordSet words_of(const Question& question, Diagram diagram) {
 
 /// A parameter whose name can stand in a condition.
 using NamedWord = std::tuple<std::string_view, const ConstantSet*, std::uint64_t>;
+
+/// What the saying of a diagram for some piece depends on.
+using SayingKey = std::tuple<Diagram, std::optional<Arch>, std::vector<NamedWord>>;
 
 /// What the names in a condition of some words depend on.
 std::vector<NamedWord> named_words(const Syscall* call, WordSet words) {
@@ -194,18 +212,29 @@ void Decider::decide(const CallMap& map, std::span<const std::size_t> pieces,
     diagram = layers_.layer2(map[pieces.front()].terminal, question);
   } catch (const DiagramOverflow&) {
   }
-  std::map<std::tuple<Diagram, std::optional<Arch>, std::vector<NamedWord>>, Decision> known;
+  std::map<SayingKey, Decision> known;
+  const auto said = [&](const Piece& piece, Diagram own, const Syscall* call) -> const Decision& {
+    const auto [entry, is_new] = known.try_emplace(
+        {own, piece.arch, named_words(call, call != nullptr ? words_of(question, own) : 0)});
+    if (is_new) {
+      Piece named = piece;
+      named.call = call;
+      entry->second = decide(named, own, question, options);
+    }
+    return entry->second;
+  };
   for (const std::size_t index : pieces) {
     const Piece& piece = map[index];
     const auto own = diagram ? of_piece(question, piece, *diagram) : std::nullopt;
-    if (!own) {
-      out[index].why_undecided = diagram ? depends_on_number : past_budget;
+    if (!own || said_ > most_said) {
+      out[index].why_undecided = own ? not_sayable : diagram ? depends_on_number : past_budget;
       continue;
     }
-    const auto [entry, is_new] =
-        known.try_emplace({*own, piece.arch, named_words(piece.call, words_of(question, *own))});
-    if (is_new) entry->second = decide(piece, *own, question, options);
-    out[index] = entry->second;
+    // What is long in raw words is not said again for each call's names.
+    const Decision& raw = said(piece, *own, nullptr);
+    const bool is_short = raw.why_undecided.empty() && size_of(raw) <= most_named;
+    out[index] = is_short ? said(piece, *own, piece.call) : raw;
+    said_ += size_of(out[index]);
   }
   spent_ += question.store.size();
 }

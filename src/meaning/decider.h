@@ -54,7 +54,8 @@ class Decider {
   FirstLayer& layer_;
   Layers& layers_;
   ProofBudget budget_;
-  std::size_t spent_ = 0;
+  std::size_t spent_ = 0;  ///< nodes
+  std::size_t said_ = 0;   ///< values in conditions
 };
 
 }  // namespace callgate::meaning

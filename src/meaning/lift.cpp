@@ -263,20 +263,47 @@ void Lifter::add_rules() {
   for (auto& [arches, rules] : sections) rules.append_to(policy_.rules, arches);
 }
 
-}  // namespace
-
-Result<Policy> lift(const Subject& subject, const SurveyOptions& options) {
-  CALLGATE_TRY(const Survey survey, take_survey(subject, options, {}));
+/// A survey's policy, if it is proved to be the subject's.
+Result<Policy> proved_policy(const Subject& subject, const Survey& survey,
+                             const ProofBudget& budget) {
   CALLGATE_TRY(Policy policy, Lifter(survey).policy());
   const std::vector<Diagnostic> mistakes = check(policy, policy.arches);
   if (has_errors(mistakes))
     return fail("the lifted policy has mistakes, which is a bug in callgate: " + render(mistakes));
-  const Answer answer = equal(subject, PolicySubject{policy, policy.arches}, options.budget);
+  const Answer answer = equal(subject, PolicySubject{policy, policy.arches}, budget);
   if (const auto* differs = std::get_if<Differs>(&answer))
     return fail("the lifted policy differs at " + text_of(differs->witness) +
                 ", which is a bug in callgate");
   if (const auto* open = std::get_if<Undecided>(&answer))
     return fail("cannot be lifted: the lifted policy cannot be proved equal at " + open->call);
+  return policy;
+}
+
+}  // namespace
+
+Result<Policy> lift(const Subject& subject, const SurveyOptions& options) {
+  CALLGATE_TRY(const Survey survey, take_survey(subject, options, {}));
+  Result<Policy> policy = proved_policy(subject, survey, options.budget);
+  if (policy) return policy;
+  // x86-64's -1 gets what x32's calls get that no rule matches, unless x86-64 is listed.
+  const auto& arches = survey.arches;
+  const auto lists = [&](Arch arch) {
+    return std::find(arches.begin(), arches.end(), arch) != arches.end();
+  };
+  if (lists(Arch::x32) && !lists(Arch::x86_64)) {
+    SurveyOptions wider = options;
+    wider.arches = arches;
+    wider.arches.push_back(Arch::x86_64);
+    CALLGATE_TRY(const Survey with_both, take_survey(subject, wider, {}));
+    return proved_policy(subject, with_both, options.budget);
+  }
+  // What takes too much to be said anew is said as it was.
+  if (const auto* written = std::get_if<PolicySubject>(&subject.content())) {
+    Policy same = written->policy;
+    same.abi = abi_level(same);
+    same.arches = written->arches;
+    return same;
+  }
   return policy;
 }
 

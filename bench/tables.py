@@ -98,8 +98,8 @@ def policy_section(name, peers, filters, flat):
     text = f"### {TITLES[name]}\n\n"
     if os.path.exists(flat):
         ranges = count_ranges(flat)
-        parts = [f"{arch} {count} (by order alone {max(count - 1, 0)} comparisons, at best "
-                 f"{(count - 1).bit_length()} deep)" for arch, count in ranges.items()]
+        parts = [f"{arch} {count} ({count + 5} instructions, {4 + (count - 1).bit_length()} "
+                 "executed)" for arch, count in ranges.items()]
         text += "Ranges of numbers decided alike: " + ", ".join(parts) + ".\n\n"
     return (text + what_it_is(peers, filters) + "\n" + what_it_costs(peers, filters) + "\n" +
             absolute_line(filters))
@@ -157,7 +157,8 @@ def random_section(peers, all_filters):
             " fixed seeds). Ratios to callgate's filter of the same policy: median over the "
             "policies (quartiles).\n\n" + table(head, random_rows(peers, all_filters)))
     if witnesses:
-        text += "\nThe first policy that a peer decides differently:\n\n" + "\n".join(witnesses) + "\n"
+        text += ("\nThe first policy that a peer decides differently:\n\n" +
+                 "\n".join(witnesses) + "\n")
     if reasons:
         text += "\nWhy some are not expressed:\n\n" + "\n".join(reasons) + "\n"
     return text
@@ -225,5 +226,6 @@ How to read the tables:
 - emulated steps: what the kernel emulates at load to find the calls that it then allows without running the filter ("cached"), over all numbers of x86-64 and of i386.
 - load, build, memory: ratios to callgate's, of the same round, median (quartiles) of {rounds} rounds for builds, of {timed} for the others; peers take turns within a round. `load` is seccomp(2). `build` is processor time from a policy in memory to raw BPF; callgate's is compile(), with the proof. Memory is the heap that a build has at most at one time (of gVisor all that it allocates, which is collected later).
 - cached, argument-checked, denied call: time of a call under the filter, as a ratio to the same call without one (of a denied call, to getppid). The calls change nothing; denials are made errnos, since a killed process cannot be timed.
+- ranges: a tree that compares numbers by order alone has one comparison less than there are ranges, so with the check of the ABI and the returns about 5 instructions more, and executes at most 4 + log2 of them, rounded up, before any argument; equality with single numbers can need fewer instructions.
 - meaning: whether callgate's prover finds the peer's program equal to callgate's; else a call that is decided differently, with what the peer's filter does and what the policy asks for.
 """

@@ -25,9 +25,4 @@ struct CorpusEntry {
 /// In a fixed order. The same options give the same policies.
 [[nodiscard]] std::vector<CorpusEntry> make_corpus(const CorpusOptions& options);
 
-/// A policy of 5 to 124 calls of x86-64, a third of them under comparisons that libseccomp,
-/// seccompiler and gVisor can all express: conjunctions over different arguments, alternatives of
-/// one action. `otherwise` is an errno, what matches is allowed.
-[[nodiscard]] Policy random_flat_policy(unsigned seed);
-
 }  // namespace callgate::bench

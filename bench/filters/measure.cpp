@@ -135,7 +135,6 @@ std::string static_figures(const Policy& policy, const std::vector<PeerProgram>&
   for (const PeerProgram& one : programs) {
     const Emulated emulated = emulate_load(one.program);
     text += line(one.peer, "size", std::to_string(one.program.size()));
-    text += line(one.peer, "converted", std::to_string(converted_size(one.program)));
     text += line(one.peer, "steps", std::to_string(emulated.steps));
     text += line(one.peer, "native-steps", std::to_string(emulated.native_steps));
     text += line(one.peer, "cached", std::to_string(emulated.cached));

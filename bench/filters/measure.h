@@ -15,7 +15,7 @@ struct PeerProgram {
   Program program;
 };
 
-/// "PEER size N", "PEER steps N", "PEER native-steps N", "PEER cached N", "PEER converted N", "PEER
+/// "PEER size N", "PEER steps N", "PEER native-steps N", "PEER cached N", "PEER
 /// executed OUTCOME MEAN WORST", "PEER before-argument FEWEST MOST", "PEER meaning
 /// equal|abi|differs WITNESS". Meaning is told against the first program: `abi` if it is equal for
 /// x86-64's own numbers only.

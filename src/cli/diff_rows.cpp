@@ -208,19 +208,12 @@ class RowMaker {
   std::vector<ChangeRow> rows_;
 };
 
-std::string number_text(std::uint32_t number) {
-  if (number == skipped_call) return "-1";
-  return number < x32_bit ? std::to_string(number) : fmt::format("{:#x}", number);
-}
-
 std::string ranges_text(const std::vector<NumberRange>& ranges) {
   constexpr std::size_t most = 4;
   std::vector<std::string> all;
   for (const NumberRange& range : ranges) {
     if (all.size() == most) break;
-    all.push_back(range.first == range.last
-                      ? number_text(range.first)
-                      : number_text(range.first) + ".." + number_text(range.last));
+    all.push_back(range_text(range));
   }
   const bool one = ranges.size() == 1 && ranges.front().first == ranges.front().last;
   std::string text = fmt::format("number{} {}", one ? "" : "s", fmt::join(all, ", "));

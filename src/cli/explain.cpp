@@ -81,15 +81,6 @@ std::vector<const CallDecision*> decisions_of(const Survey& survey, const CallEx
   return all;
 }
 
-std::string number_of(const CallDecision& decision) {
-  const std::uint32_t first = decision.numbers.first;
-  const auto text = [](std::uint32_t number) {
-    return number < x32_bit ? std::to_string(number) : fmt::format("{:#x}", number);
-  };
-  if (first == decision.numbers.last) return text(first);
-  return text(first) + ".." + text(decision.numbers.last);
-}
-
 /// The cases of a call, a line each.
 std::string case_lines(const ExplainedSource& source, const CallDecision& decision) {
   if (decision.undecided) return "  past the budget: not known\n";
@@ -123,7 +114,7 @@ std::string values_text(const ExplainedSource& source, const Survey& survey,
   for (const CallDecision* decision : decisions_of(survey, call)) {
     std::string lines = case_lines(source, *decision);
     const std::string title =
-        fmt::format("{} {}", arch_info(*decision->arch).name, number_of(*decision));
+        fmt::format("{} {}", arch_info(*decision->arch).name, range_text(decision->numbers));
     const auto known = std::find_if(blocks.begin(), blocks.end(),
                                     [&](const auto& block) { return block.first == lines; });
     if (known != blocks.end())
@@ -132,7 +123,7 @@ std::string values_text(const ExplainedSource& source, const Survey& survey,
       blocks.emplace_back(std::move(lines), title);
   }
   const std::string name =
-      call.call != nullptr ? std::string(call.call->name) : std::string("no call's number");
+      call.call != nullptr ? std::string(call.call->name) : std::string("numbers without a call");
   if (blocks.empty()) {
     return fmt::format("{} on {}: of an ABI that is not told apart\n", name,
                        arch_info(call.arch).name);

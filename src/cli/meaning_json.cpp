@@ -23,6 +23,17 @@ std::string when_text(const Condition& when, const Syscall* call) {
   return print_condition(when, std::span(&call->name, 1));
 }
 
+std::string call_number_text(std::uint32_t number) {
+  if (number == skipped_call) return "-1";
+  return number < 0x10000 ? std::to_string(number) : fmt::format("{:#x}", number);
+}
+
+std::string range_text(const NumberRange& numbers) {
+  const std::string first = call_number_text(numbers.first);
+  if (numbers.first == numbers.last) return first;
+  return first + ".." + call_number_text(numbers.last);
+}
+
 void write_arches(JsonWriter& writer, std::string_view key, std::span<const Arch> arches) {
   json_key(writer, key);
   writer.StartArray();

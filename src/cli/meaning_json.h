@@ -21,6 +21,11 @@ namespace callgate::cli {
 /// When a case of a call holds, in the policy language; "true" for always.
 [[nodiscard]] std::string when_text(const Condition& when, const Syscall* call);
 
+/// A call's number as people read it: hexadecimal from 0x10000 on, -1 for a tracer's skip.
+[[nodiscard]] std::string call_number_text(std::uint32_t number);
+/// "257", or "470..0x3fffffff".
+[[nodiscard]] std::string range_text(const NumberRange& numbers);
+
 /// The names of ABIs.
 void write_arches(JsonWriter& writer, std::string_view key, std::span<const Arch> arches);
 /// {"first", "last"}

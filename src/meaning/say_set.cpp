@@ -288,6 +288,11 @@ Said SetSayer::cube_test(const TestPlace& place, std::uint64_t mask,
       test.values = {{value_for(scope_, place, rest >> place.shift), {}}};
     } else {
       test.mask = mask_for(scope_, place, mask >> place.shift);
+      const bool is_one_bit = std::has_single_bit(mask) && values.size() == 1 && values[0] == mask;
+      if (is_one_bit) {
+        test.relation = Relation::ne;
+        test.values = {{Value::of(0), {}}};
+      }
     }
   }
   said.condition = Condition::of(std::move(test));

@@ -91,8 +91,8 @@ Value value_for(const Scope& scope, const TestPlace& place, std::uint64_t number
 
 Value mask_for(const Scope& scope, const TestPlace& place, std::uint64_t mask) {
   const std::uint64_t rest = low_bits(place.bits) & ~mask;
-  if (std::popcount(rest) >= std::popcount(mask)) return value_for(scope, place, mask);
-  Value value = value_for(scope, place, rest);
+  if (std::popcount(rest) >= std::popcount(mask)) return value_for(scope, place, mask, mask);
+  Value value = value_for(scope, place, rest, rest);
   value.complement = true;
   return value;
 }

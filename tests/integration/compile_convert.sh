@@ -87,7 +87,7 @@ else
 fi
 
 # What is refused.
-expect 2 "lifting a program to a policy is not supported" "$callgate" convert app.bpf --to text
+expect 0 "allow prctl if option == PR_SET_NAME" "$callgate" convert app.bpf --to text
 expect 2 "not a policy" "$callgate" compile app.bpf -o x
 expect 2 "unknown architecture" "$callgate" compile app.policy --arch x87
 expect 2 "named twice" "$callgate" compile app.policy --arch i386,i386

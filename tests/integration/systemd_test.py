@@ -418,7 +418,7 @@ class Command(unittest.TestCase):
         for text, message in cases:
             with self.subTest(message):
                 done = callgate("convert", self.file("p.policy", text), "--to", "systemd")
-                self.assertEqual(done.returncode, 2, done.stdout)
+                self.assertEqual(done.returncode, 1, done.stdout)
                 self.assertIn(message, done.stderr)
         narrowed = callgate("convert", self.file("p.policy", cases[0][0]), "--to", "systemd",
                             "--approximate", "stricter", "--libseccomp", LIBSECCOMP)

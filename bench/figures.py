@@ -37,7 +37,7 @@ class Filter:
         self.cannot = None          # why there is none
         self.build = []             # nanoseconds, one a round
         self.memory = []            # bytes, one a round
-        self.figures = {}           # of `filters measure`
+        self.figures = {}           # of `measure_filters measure`
         self.rounds = collections.defaultdict(list)
 
 
@@ -100,7 +100,7 @@ def build_policy(peers, corpus, out, name, rounds, inner):
 
 
 def build_many(peers, corpus, out, names):
-    """Every peer's filters of many policies, one build each, in turns by packs of policies."""
+    """Every peer's filters of many policies, in turns by packs of policies."""
     all_filters = {name: {} for name in names}
     for first in range(0, len(names), 50):
         pack = names[first:first + 50]
@@ -119,7 +119,7 @@ def build_many(peers, corpus, out, names):
 
 
 def measure(filters_program, corpus, name, filters, rounds, what):
-    """Adds the figures of `filters measure` to each filter. `what`: loads or calls."""
+    """Adds the figures of `measure_filters measure` to each filter. `what`: loads or calls."""
     files = [f"{key}={one.path}" for key, one in filters.items()
              if one.path and key != "callgate-unproved"]
     done = subprocess.run([filters_program, "measure", corpus, str(rounds), what, name, *files],

@@ -40,8 +40,13 @@ def executed(one, outcome):
     return f"{mean:.1f} / {worst}"
 
 
+def meaning_of(one):
+    """Its kind and a witness; empty where there is no filter."""
+    return one.figures.get("meaning", ["", ""]) if one is not None else ["", ""]
+
+
 def meaning(one):
-    kind, witness = (one.figures.get("meaning") or ["", ""])[:2]
+    kind, witness = meaning_of(one)[:2]
     if kind == "equal":
         return "equal"
     if kind == "abi":
@@ -105,70 +110,68 @@ def policy_section(name, peers, filters, flat):
             absolute_line(filters))
 
 
-def random_rows(peers, all_filters):
-    rows = []
-    for peer in peers:
-        if peer.command is None:
-            rows.append([peer.label, f"none: {peer.absent}"] + [DASH] * 7)
-            continue
-        pairs = [(filters[peer.key], filters["callgate"]) for filters in all_filters.values()
-                 if peer.key in filters and filters[peer.key].path and filters["callgate"].path]
-        asked = sum(1 for filters in all_filters.values() if peer.key in filters)
-        row = [peer.label, f"{len(pairs)} of {asked}"]
-        if peer.key == "callgate-unproved" or not pairs:
-            row += [DASH] * 6
-        else:
-            kinds = [one.figures["meaning"][0] for one, _ in pairs]
-            row += [f"{kinds.count('equal') + kinds.count('abi')}"]
-            row += [spread(Ratio([float(one.figures[key]) for one, _ in pairs],
-                                 [float(ours.figures[key]) for _, ours in pairs]).quartiles)
-                    for key in ("size", "steps")]
-            row += [spread(Ratio([one.figures["all"][0] for one, _ in pairs],
-                                 [ours.figures["all"][0] for _, ours in pairs]).quartiles)]
-            row += [spread(Ratio([one.figures["all"][1] for one, _ in pairs],
-                                 [ours.figures["all"][1] for _, ours in pairs]).quartiles)]
-            row += [spread(Ratio([quartiles(one.rounds["load"])[1] for one, _ in pairs],
-                                 [quartiles(ours.rounds["load"])[1]
-                                  for _, ours in pairs]).quartiles)]
-        builds = Ratio([one.build[0] for one, _ in pairs], [ours.build[0] for _, ours in pairs])
-        rows.append(row + [spread(builds.quartiles)])
-    return rows
+# The columns of the random policies: what is taken of a filter, beside callgate's.
+RANDOM_COLUMNS = [
+    ("instructions", lambda one: float(one.figures["size"])),
+    ("emulated steps", lambda one: float(one.figures["steps"])),
+    ("executed, mean", lambda one: one.figures["all"][0]),
+    ("executed, worst", lambda one: one.figures["all"][1]),
+    ("load", lambda one: quartiles(one.rounds["load"])[1] if one.rounds["load"] else 0),
+]
+
+
+def quotients(pairs, find):
+    """The spread of find(theirs) / find(ours)."""
+    return spread(Ratio([find(one) for one, _ in pairs],
+                        [find(ours) for _, ours in pairs]).quartiles)
+
+
+def random_row(peer, all_filters):
+    if peer.command is None:
+        return [peer.label, f"none: {peer.absent}"] + [DASH] * (2 + len(RANDOM_COLUMNS))
+    asked = [filters for filters in all_filters.values() if peer.key in filters]
+    pairs = [(filters[peer.key], filters["callgate"]) for filters in asked
+             if filters[peer.key].path and filters["callgate"].path]
+    row = [peer.label, f"{len(pairs)} of {len(asked)}"]
+    if peer.key == "callgate-unproved" or not pairs:
+        row += [DASH] * (1 + len(RANDOM_COLUMNS))
+    else:
+        row.append(str(sum(meaning_of(one)[0] in ("equal", "abi") for one, _ in pairs)))
+        row += [quotients(pairs, find) for _, find in RANDOM_COLUMNS]
+    return row + [quotients(pairs, lambda one: one.build[0])]
+
+
+def first_difference(peer, all_filters):
+    for name, filters in all_filters.items():
+        kind, witness = meaning_of(filters.get(peer.key))[:2]
+        if kind in ("differs", "undecided"):
+            return [f"- {peer.label}, {name}: {kind}, `{witness}`"]
+    return []
+
+
+def reasons_of(peer, all_filters):
+    """At most three."""
+    found = sorted({filters[peer.key].cannot for filters in all_filters.values()
+                    if peer.key in filters and filters[peer.key].cannot})
+    return [f"- {peer.label}: {reason}" for reason in found[:3]]
 
 
 def random_section(peers, all_filters):
-    head = ["", "expressed", "equal on x86-64's own numbers", "instructions", "emulated steps",
-            "executed, mean", "executed, worst", "load", "build"]
-    count = len(all_filters)
-    witnesses = []
-    for peer in peers:
-        for name, filters in all_filters.items():
-            kind, witness = (filters.get(peer.key) or _NOTHING).figures.get("meaning", ["", ""])[:2]
-            if kind in ("differs", "undecided"):
-                witnesses.append(f"- {peer.label}, {name}: {kind}, `{witness}`")
-                break
-    reasons = []
-    for peer in peers:
-        all_reasons = sorted({f[peer.key].cannot for f in all_filters.values()
-                              if peer.key in f and f[peer.key].cannot})
-        reasons += [f"- {peer.label}: {reason}" for reason in all_reasons[:3]]
-    text = (f"## {count} random policies\n\n"
+    text = (f"## {len(all_filters)} random policies\n\n"
             "Of 5 to 124 calls of x86-64, a third of them for some arguments only: one to three "
             "alternatives of one to three comparisons with 64-bit values (bench/filters/corpus.cpp,"
             " fixed seeds). Ratios to callgate's filter of the same policy: median over the "
-            "policies (quartiles).\n\n" + table(head, random_rows(peers, all_filters)))
-    if witnesses:
-        text += ("\nThe first policy that a peer decides differently:\n\n" +
-                 "\n".join(witnesses) + "\n")
-    if reasons:
-        text += "\nWhy some are not expressed:\n\n" + "\n".join(reasons) + "\n"
+            "policies (quartiles).\n\n")
+    text += table(["", "expressed", "equal for x86-64's own numbers",
+                   *(title for title, _ in RANDOM_COLUMNS), "build"],
+                  [random_row(peer, all_filters) for peer in peers])
+    for title, lines in (("The first policy that a peer decides differently:", first_difference),
+                         ("Why some are not expressed:", reasons_of)):
+        rows = [row for peer in peers for row in lines(peer, all_filters)]
+        if rows:
+            text += f"\n{title}\n\n" + "\n".join(rows) + "\n"
     return text
 
-
-class _Nothing:
-    figures = {}
-
-
-_NOTHING = _Nothing()
 
 # What is aimed at: policy, row, aim, how it is found in a filter.
 AIMS = [

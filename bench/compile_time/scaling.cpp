@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <random>
 #include <string_view>
 
 #include "compiler/pipeline.h"
+#include "distinct_rules.h"
 #include "measure.h"
 
 namespace callgate::bench {
@@ -15,41 +15,6 @@ namespace {
 constexpr Arch arches[] = {Arch::x86_64};
 constexpr std::array<std::size_t, 3> fitting{500, 1000, 2000};
 constexpr std::size_t too_many = 10'000;
-
-/// What the rules of a policy are about.
-enum class Shape {
-  one_call,    ///< ioctl, another value of one argument in each rule
-  many_calls,  ///< 40 calls in turn, another value in each rule
-  wide,        ///< 40 calls in turn, another 64-bit value of one of six arguments in each rule
-};
-
-constexpr std::pair<Shape, std::string_view> shapes[] = {
-    {Shape::one_call, "one call, rules with distinct values of one argument"},
-    {Shape::many_calls, "40 calls, rules with distinct values of one argument"},
-    {Shape::wide, "40 calls, rules with distinct 64-bit values of any argument"},
-};
-
-Policy policy_of(Shape shape, std::size_t count) {
-  constexpr std::size_t ioctl = 16;
-  constexpr std::size_t calls_in_turn = 40;
-  std::mt19937_64 random(count);
-  Policy policy;
-  policy.abi = Release{6, 12, 0};
-  policy.arches = {Arch::x86_64};
-  policy.otherwise = deny(1);
-  const auto calls = syscalls(Arch::x86_64);
-  for (std::size_t i = 0; i < count; ++i) {
-    const bool is_wide = shape == Shape::wide;
-    Test test{.operand = {.kind = is_wide ? Operand::Kind::word : Operand::Kind::low, .index = 1}};
-    if (is_wide) test.operand.index = static_cast<std::uint8_t>(random() % 6);
-    test.values = {{Value::of(is_wide ? random() : random() & 0xffffffff), {}}};
-    const std::size_t call = shape == Shape::one_call ? ioctl : i % calls_in_turn;
-    policy.rules.push_back({.action = allow,
-                            .calls = {Selector::named(std::string(calls[call].name))},
-                            .condition = Condition::of(std::move(test))});
-  }
-  return policy;
-}
 
 struct Times {
   Series check, build, whole;
@@ -95,12 +60,12 @@ double growth(const std::array<Times, 4>& all, std::size_t sizes, Of of) {
   return exponent(std::span(counts).first(sizes), std::span(medians).first(sizes));
 }
 
-void print_shape(Shape shape, std::string_view name, std::size_t rounds) {
+void print_shape(test::Shape shape, std::string_view name, std::size_t rounds) {
   std::array<Policy, 4> policies;
   std::array<Times, 4> all;
   const auto size_of = [](std::size_t i) { return i < fitting.size() ? fitting[i] : too_many; };
   for (std::size_t i = 0; i < all.size(); ++i) {
-    policies[i] = policy_of(shape, size_of(i));
+    policies[i] = test::distinct_rules(shape, size_of(i));
     const HeapPeak peak;
     static_cast<void>(compile(policies[i]));
     all[i].heap = peak.bytes();
@@ -122,7 +87,7 @@ void print_shape(Shape shape, std::string_view name, std::size_t rounds) {
 }  // namespace
 
 void print_scaling(std::size_t rounds) {
-  for (const auto& [shape, name] : shapes) print_shape(shape, name, rounds);
+  for (const auto& [shape, name] : test::shapes) print_shape(shape, name, rounds);
   fmt::print("\nn log n from 500 to 2000 rules is an exponent of {:.2f}.\n",
              exponent(std::array{500.0, 1000.0, 2000.0},
                       std::array{500 * 8.966, 1000 * 9.966, 2000 * 10.966}));

@@ -15,6 +15,9 @@ namespace callgate {
 namespace {
 
 constexpr std::size_t calls_named = 5;
+/// How many times longer the quick style may be than what fits before the small one is not tried:
+/// it halves chains (a load and a jump a rule against a jump), everything else it shortens less.
+constexpr std::size_t most_gain = 3;
 /// How often a single call is made a chain before all are.
 constexpr int single_retries = 8;
 
@@ -113,7 +116,8 @@ Result<Built> build(const Policy& policy, std::span<const Arch> arches,
   Built built{.dag = passes::optimise(std::move(lowered.dag)), .costs = std::move(lowered.costs)};
   Emission emission = emit(built.dag);
   if (emission.code.size() > max_instructions) {
-    if (options.style != CallStyle::quick) {
+    const bool is_hopeless = emission.code.size() > most_gain * max_instructions;
+    if (options.style != CallStyle::quick || is_hopeless) {
       return fail(too_long(emission.code.size(), std::move(built.costs)));
     }
     LowerOptions small = options;

@@ -45,6 +45,18 @@ void add_call_events(Arch arch, std::vector<Event>& events) {
   }
 }
 
+/// In order of their numbers; the calls' own are ascending by themselves.
+std::vector<Event> events_of(const Policy& policy, Arch arch, std::uint32_t first) {
+  const auto is_before = [](const Event& a, const Event& b) { return a.at < b.at; };
+  std::vector<Event> events{{first, Event::Kind::cut, 0}};
+  add_call_events(arch, events);
+  const auto calls = static_cast<std::ptrdiff_t>(events.size());
+  add_rule_events(policy, arch, events);
+  std::sort(events.begin() + calls, events.end(), is_before);
+  std::inplace_merge(events.begin(), events.begin() + calls, events.end(), is_before);
+  return events;
+}
+
 Action fallback_of(const Policy& policy, Arch arch, std::uint32_t number) {
   const Syscall* call = find_syscall(arch, number);
   const bool is_assigned = call != nullptr && call->since <= abi_level(policy);
@@ -66,11 +78,7 @@ std::vector<std::size_t> deciding(const Policy& policy, const std::set<std::size
 
 Result<std::vector<NumberPiece>> number_pieces(const Policy& policy, Arch arch) {
   const auto [first, last] = domain(arch);
-  std::vector<Event> events{{first, Event::Kind::cut, 0}};
-  add_rule_events(policy, arch, events);
-  add_call_events(arch, events);
-  std::sort(events.begin(), events.end(),
-            [](const Event& a, const Event& b) { return a.at < b.at; });
+  const std::vector<Event> events = events_of(policy, arch, first);
   std::vector<NumberPiece> pieces;
   std::set<std::size_t> active;
   std::size_t total = 0;
@@ -99,7 +107,12 @@ NumberPiece skipped_piece(const Policy& policy, Arch arch) {
   if (arch_info(arch).number_flag != 0) return piece;
   Selection selection(policy);
   std::set<std::size_t> active;
+  const auto may_reach = [](const Selector& selector) {
+    return selector.kind == Selector::Kind::numbers && selector.last == skipped_call;
+  };
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+    const std::vector<Selector>& calls = policy.rules[i].calls;
+    if (std::none_of(calls.begin(), calls.end(), may_reach)) continue;
     const std::vector<NumberRange> numbers = selection.numbers(policy.rules[i], arch);
     if (!numbers.empty() && numbers.back().last == skipped_call) active.insert(i);
   }

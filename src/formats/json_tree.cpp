@@ -6,11 +6,20 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "callgate/base/file.h"
 
 namespace callgate::json {
 namespace {
+
+/// True of eight bytes below 0x80; shorter texts are for the slow way.
+bool is_ascii(std::string_view eight) {
+  std::uint64_t word = 0;
+  if (eight.size() != sizeof word) return false;
+  std::memcpy(&word, eight.data(), sizeof word);
+  return (word & 0x8080808080808080) == 0;
+}
 
 /// The first byte that is no part of well-formed UTF-8 (RFC 3629), or npos.
 std::size_t find_bad_utf8(std::string_view text) {
@@ -18,6 +27,10 @@ std::size_t find_bad_utf8(std::string_view text) {
     return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
   };
   for (std::size_t at = 0; at < text.size();) {
+    if (is_ascii(text.substr(at, 8))) {
+      at += 8;
+      continue;
+    }
     const unsigned lead = byte(at);
     if (lead < 0x80) {
       ++at;
@@ -71,7 +84,11 @@ std::vector<Index> Tree::children(Index parent) const {
 class TreeBuilder {
  public:
   TreeBuilder(std::string_view input, const rapidjson::MemoryStream& stream, Reporter& reporter)
-      : input_(input), stream_(stream), reporter_(reporter) {}
+      : input_(input), stream_(stream), reporter_(reporter) {
+    constexpr std::size_t usual_bytes_a_value = 16;
+    tree_.nodes_.reserve(std::min(input.size() / usual_bytes_a_value, max_values));
+    tree_.arena_.reserve(input.size());
+  }
 
   bool Null() { return add(Kind::null); }
   bool Bool(bool truth) {
@@ -175,9 +192,20 @@ class TreeBuilder {
     return true;
   }
 
+  /// Most objects have a handful of keys: no need to sort them.
+  [[nodiscard]] bool are_few_and_distinct(const std::vector<Index>& members) const {
+    constexpr std::size_t few = 12;
+    if (members.size() > few) return false;
+    for (std::size_t i = 0; i < members.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (tree_.key(tree_[members[i]]) == tree_.key(tree_[members[j]])) return false;
+    return true;
+  }
+
   void check_duplicates(Index object) {
     std::vector<Index> members = tree_.children(object);
     const auto key = [&](Index index) { return tree_.key(tree_[index]); };
+    if (are_few_and_distinct(members)) return;
     std::stable_sort(members.begin(), members.end(),
                      [&](Index a, Index b) { return key(a) < key(b); });
     for (std::size_t i = 1; i < members.size(); ++i) {
@@ -202,9 +230,8 @@ class TreeBuilder {
 
 Reporter::Reporter(std::string_view input, std::string file)
     : input_(input), file_(std::move(file)), line_starts_{0} {
-  for (std::size_t i = 0; i < input.size(); ++i) {
-    if (input[i] == '\n') line_starts_.push_back(static_cast<std::uint32_t>(i + 1));
-  }
+  for (std::size_t i = input.find('\n'); i != std::string_view::npos; i = input.find('\n', i + 1))
+    line_starts_.push_back(static_cast<std::uint32_t>(i + 1));
 }
 
 Place Reporter::place(std::uint32_t offset, std::uint32_t length) const {

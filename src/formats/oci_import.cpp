@@ -18,8 +18,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <map>
-#include <set>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "callgate/abi/syscalls.h"
@@ -31,8 +34,10 @@
 namespace callgate {
 namespace {
 
+using oci::ArchSet;
 using oci::Argument;
 using oci::Masked;
+using oci::Named;
 using oci::Section;
 using oci::SectionRule;
 using oci::Text;
@@ -162,14 +167,23 @@ Condition selected_by(const std::vector<std::uint32_t>& selectors) {
 class Importer {
  public:
   Importer(const Section& section, const OciContext& context, json::Reporter& reporter)
-      : section_(section), context_(context), reporter_(reporter) {}
+      : section_(section),
+        context_(context),
+        reporter_(reporter),
+        names_(section.arches, context.libseccomp) {
+    for (std::size_t i = 0; i < section.arches.size(); ++i) {
+      const Arch arch = section.arches[i];
+      decided_[static_cast<std::size_t>(arch)].resize(syscalls(arch).size());
+      if (compares_low_halves(arch)) low_arches_ |= ArchSet{1} << i;
+    }
+  }
 
   Policy run();
 
  private:
   /// A conditional rule of one call, for the question whether rules of different actions meet.
   struct Use {
-    WordSets sets;
+    std::size_t sets;  ///< in word_sets_
     Action action;
     oci::Span span;
   };
@@ -182,20 +196,19 @@ class Importer {
   }
 
   // Names.
-  [[nodiscard]] const Syscall* known(Arch arch, std::string_view name) const;
-  [[nodiscard]] std::vector<Arch> arches_that_know(std::string_view name) const;
-  [[nodiscard]] const Syscall* multiplexer(std::string_view name, std::uint32_t& selector) const;
   void explain_unknown(const Text& name);
 
   // Rules.
   void rule(const SectionRule& rule);
-  void direct(const SectionRule& rule, const Tests& tests);
-  void direct_part(const SectionRule& rule, const Tests& tests, bool low);
-  [[nodiscard]] bool is_named_outside(std::string_view name, const std::vector<Arch>& arches) const;
-  void multiplexed(const SectionRule& rule, const Tests& tests);
+  void direct(const SectionRule& rule, std::span<const Named> names, const Tests& tests);
+  void direct_part(const SectionRule& rule, std::span<const Named> names, const Tests& tests,
+                   bool low);
+  void multiplexed(const SectionRule& rule, std::span<const Named> names, const Tests& tests);
   void push(const SectionRule& rule, std::vector<Selector> calls, std::vector<Arch> arches,
             Condition condition, bool conditional);
-  void use(Arch arch, std::uint32_t number, const SectionRule& rule, const Tests& tests);
+  void use(Arch arch, const Syscall& call, const SectionRule& rule, const Tests& tests);
+  void decide(Arch arch, const Syscall& call);
+  [[nodiscard]] bool is_decided(Arch arch, const Syscall& call) const;
   void check_overlaps();
   void report_clash(const CallKey& key, const Use& earlier, const Use& later);
   [[nodiscard]] bool is_erased(const callgate::Rule& rule) const;
@@ -214,36 +227,13 @@ class Importer {
   Policy policy_;
   std::vector<callgate::Rule> unconditional_;
   std::vector<callgate::Rule> conditional_;
+  oci::NameTable names_;
+  ArchSet low_arches_ = 0;  ///< those that compare low halves
+  std::vector<WordSets> word_sets_;
   std::map<CallKey, std::vector<Use>> uses_;
-  std::set<CallKey> decided_;  ///< by an unconditional rule
+  /// By an unconditional rule: for each ABI, by the call's place in its table.
+  std::array<std::vector<bool>, all_arches.size()> decided_;
 };
-
-const Syscall* Importer::known(Arch arch, std::string_view name) const {
-  return oci::libseccomp_call(arch, name, context_.libseccomp);
-}
-
-std::vector<Arch> Importer::arches_that_know(std::string_view name) const {
-  std::vector<Arch> all;
-  for (const Arch arch : section_.arches) {
-    if (known(arch, name) != nullptr) all.push_back(arch);
-  }
-  return all;
-}
-
-const Syscall* Importer::multiplexer(std::string_view name, std::uint32_t& selector) const {
-  const auto& arches = section_.arches;
-  if (std::find(arches.begin(), arches.end(), Arch::i386) == arches.end()) return nullptr;
-  for (const std::string_view carrier : {"socketcall", "ipc"}) {
-    const Syscall* call = find_syscall(Arch::i386, carrier);
-    if (call == nullptr) continue;
-    for (const Multiplexed& carried : call->multiplexes) {
-      if (carried.name != name) continue;
-      selector = carried.selector;
-      return call;
-    }
-  }
-  return nullptr;
-}
 
 void Importer::explain_unknown(const Text& name) {
   const bool newer = std::any_of(all_arches.begin(), all_arches.end(), [&](Arch arch) {
@@ -283,46 +273,56 @@ void Importer::push(const SectionRule& rule, std::vector<Selector> calls, std::v
   (conditional ? conditional_ : unconditional_).push_back(std::move(result));
 }
 
-void Importer::use(Arch arch, std::uint32_t number, const SectionRule& rule, const Tests& tests) {
-  const CallKey key{arch, number};
-  if (tests.empty()) {
-    decided_.insert(key);
-  } else if (can_hold(tests)) {
-    uses_[key].push_back({sets_of(tests), rule.action, rule.rule->span});
-  }
+void Importer::decide(Arch arch, const Syscall& call) {
+  const auto place = static_cast<std::size_t>(&call - syscalls(arch).data());
+  decided_[static_cast<std::size_t>(arch)][place] = true;
 }
 
-bool Importer::is_named_outside(std::string_view name, const std::vector<Arch>& arches) const {
-  return std::any_of(section_.arches.begin(), section_.arches.end(), [&](Arch arch) {
-    return std::find(arches.begin(), arches.end(), arch) == arches.end() &&
-           find_syscall(arch, name) != nullptr;
-  });
+bool Importer::is_decided(Arch arch, const Syscall& call) const {
+  const std::vector<bool>& decided = decided_[static_cast<std::size_t>(arch)];
+  return !decided.empty() && decided[static_cast<std::size_t>(&call - syscalls(arch).data())];
+}
+
+/// The rule, under tests that are the last of word_sets_, if there are any.
+void Importer::use(Arch arch, const Syscall& call, const SectionRule& rule, const Tests& tests) {
+  if (tests.empty())
+    decide(arch, call);
+  else
+    uses_[{arch, call.number}].push_back({word_sets_.size() - 1, rule.action, rule.rule->span});
 }
 
 /// One conjunction for all names of a rule: as few policy rules as sections are needed.
-void Importer::direct(const SectionRule& rule, const Tests& tests) {
-  direct_part(rule, tests, false);
-  if (!tests.empty()) direct_part(rule, tests, true);
+void Importer::direct(const SectionRule& rule, std::span<const Named> names, const Tests& tests) {
+  direct_part(rule, names, tests, false);
+  if (!tests.empty()) direct_part(rule, names, tests, true);
 }
 
 /// For the ABIs that compare whole words, or low halves; without tests, for all of them.
-void Importer::direct_part(const SectionRule& rule, const Tests& tests, bool low) {
+void Importer::direct_part(const SectionRule& rule, std::span<const Named> names,
+                           const Tests& tests, bool low) {
   Tests at_width = tests;
   for (WordTest& test : at_width) test.bits = low ? 32 : 64;
+  const bool holds = can_hold(at_width);
+  if (holds && !at_width.empty()) word_sets_.push_back(sets_of(at_width));
+  const ArchSet of_width = tests.empty() ? ~ArchSet{0} : low ? low_arches_ : ~low_arches_;
   std::map<std::vector<Arch>, std::vector<Selector>> by_section;
-  std::set<std::string_view> seen;
-  for (const Text& name : rule.names) {
-    std::vector<Arch> arches = arches_that_know(name.value);
-    if (!tests.empty()) {
-      std::erase_if(arches, [&](Arch arch) { return compares_low_halves(arch) != low; });
+  std::vector<Selector>* section = nullptr;
+  std::optional<ArchSet> section_arches;
+  for (const Named& name : names) {
+    const ArchSet arches = name.known & of_width;
+    if (arches == 0 || name.is_repeated) continue;
+    for (ArchSet rest = arches; holds && rest != 0; rest &= rest - 1) {
+      const auto place = static_cast<std::size_t>(std::countr_zero(rest));
+      use(section_.arches[place], *name.calls[place], rule, at_width);
     }
-    if (arches.empty() || !seen.insert(name.value).second) continue;
-    for (const Arch arch : arches) use(arch, known(arch, name.value)->number, rule, at_width);
-    if (!is_named_outside(name.value, arches)) arches.clear();
-    by_section[arches].push_back(Selector::named(name.value));
+    const ArchSet needed = (name.named & ~arches) != 0 ? arches : 0;
+    if (section_arches != needed) section = &by_section[names_.arches_in(needed)];
+    if (!section_arches) section->reserve(names.size());
+    section_arches = needed;
+    section->push_back(Selector::named(name.text->value));
   }
   if (by_section.empty()) return;
-  if (!can_hold(at_width)) {
+  if (!holds) {
     report(Severity::warning, rule.rule->span, "the conditions of this rule never hold", {},
            "rule-unreachable");
     return;
@@ -332,27 +332,30 @@ void Importer::direct_part(const SectionRule& rule, const Tests& tests, bool low
   }
 }
 
-void Importer::multiplexed(const SectionRule& rule, const Tests& tests) {
+void Importer::multiplexed(const SectionRule& rule, std::span<const Named> names,
+                           const Tests& tests) {
   Tests rest;
   for (const WordTest& test : tests) {
     if (test.arg.index != 0) rest.push_back({test.arg, 32});
   }
+  const bool holds = can_hold(rest);
   std::map<std::uint32_t, std::vector<std::uint32_t>> selectors;  // by the carrier's number
   std::map<std::uint32_t, std::string_view> carriers;
-  for (const Text& name : rule.names) {
-    std::uint32_t selector = 0;
-    const Syscall* call = multiplexer(name.value, selector);
+  for (const Named& name : names) {
+    const Syscall* call = name.carrier;
     if (call == nullptr) continue;
-    selectors[call->number].push_back(selector);
+    selectors[call->number].push_back(name.selector);
     carriers[call->number] = call->name;
+    if (!holds) continue;
     Tests whole = rest;
-    whole.push_back({{.index = 0, .value = selector}, 32});
-    use(Arch::i386, call->number, rule, whole);
+    whole.push_back({{.index = 0, .value = name.selector}, 32});
+    word_sets_.push_back(sets_of(whole));
+    use(Arch::i386, *call, rule, whole);
   }
   for (auto& [number, values] : selectors) {
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());
-    if (!can_hold(rest)) continue;
+    if (!holds) continue;
     Condition condition = selected_by(values);
     const Condition others = condition_of(rest);
     if (others.kind == Condition::Kind::all) {
@@ -368,12 +371,9 @@ void Importer::multiplexed(const SectionRule& rule, const Tests& tests) {
 }
 
 void Importer::rule(const SectionRule& rule) {
-  for (const Text& name : rule.names) {
-    std::uint32_t selector = 0;
-    if (arches_that_know(name.value).empty() && multiplexer(name.value, selector) == nullptr) {
-      explain_unknown(name);
-    }
-  }
+  const std::vector<Named> names = names_.look_up(rule.names);
+  for (const Named& name : names)
+    if (name.known == 0 && name.carrier == nullptr) explain_unknown(*name.text);
   if (rule.action == section_.default_action) return;
   Tests tests;
   std::array<unsigned, 6> uses{};
@@ -383,8 +383,8 @@ void Importer::rule(const SectionRule& rule) {
   }
   const bool repeated = std::any_of(uses.begin(), uses.end(), [](unsigned n) { return n > 1; });
   if (!repeated) {
-    direct(rule, tests);
-    multiplexed(rule, tests);
+    direct(rule, names, tests);
+    multiplexed(rule, names, tests);
     return;
   }
   report(Severity::warning, rule.rule->args.front().span,
@@ -392,19 +392,23 @@ void Importer::rule(const SectionRule& rule) {
          "any one suffices",
          "write the conditions as MASKED_EQ, or as disjoint rules", "argument-twice");
   for (const WordTest& test : tests) {
-    direct(rule, {test});
-    multiplexed(rule, {test});
+    direct(rule, names, {test});
+    multiplexed(rule, names, {test});
   }
 }
 
 void Importer::check_overlaps() {
   for (const auto& [key, uses] : uses_) {
-    if (decided_.contains(key)) continue;
+    const bool is_one_action = std::all_of(uses.begin(), uses.end(), [&](const Use& each) {
+      return each.action == uses.front().action;
+    });
+    if (is_one_action || is_decided(key.first, *find_syscall(key.first, key.second))) continue;
     for (std::size_t i = 1; i < uses.size(); ++i) {
       const Use& later = uses[i];
       const auto end = uses.begin() + static_cast<std::ptrdiff_t>(i);
-      const auto clash = std::find_if(uses.begin(), end, [&later](const Use& earlier) {
-        return earlier.action != later.action && can_both_hold(earlier.sets, later.sets);
+      const auto clash = std::find_if(uses.begin(), end, [&](const Use& earlier) {
+        return earlier.action != later.action &&
+               can_both_hold(word_sets_[earlier.sets], word_sets_[later.sets]);
       });
       if (clash == end) continue;
       report_clash(key, *clash, later);
@@ -439,11 +443,10 @@ std::uint32_t Importer::largest_named(Arch arch) const {
   std::uint32_t largest = 0;
   for (const SectionRule& each : section_.rules) {
     for (const Text& name : each.names) {
-      std::uint32_t selector = 0;
       // libseccomp answers for a multiplexed call with a negative number, which never is the
       // largest.
-      const bool hidden = arch == Arch::i386 && multiplexer(name.value, selector) != nullptr;
-      const Syscall* call = known(arch, name.value);
+      const bool hidden = arch == Arch::i386 && names_.is_carried(name.value);
+      const Syscall* call = oci::libseccomp_call(arch, name.value, context_.libseccomp);
       if (call != nullptr && !hidden) largest = std::max(largest, call->number);
     }
   }
@@ -503,7 +506,7 @@ bool Importer::is_erased(const callgate::Rule& rule) const {
     return false;
   }
   const Syscall* call = find_syscall(Arch::i386, rule.calls.front().name);
-  return call != nullptr && decided_.contains({Arch::i386, call->number});
+  return call != nullptr && is_decided(Arch::i386, *call);
 }
 
 Policy Importer::run() {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <functional>
+#include <initializer_list>
 #include <utility>
 
 namespace callgate::oci {
@@ -52,11 +52,25 @@ class Decoder {
  public:
   Decoder(const Tree& tree, Reporter& reporter) : tree_(tree), reporter_(reporter) {}
 
-  using Take = std::function<void(const Node&, json::Index)>;
+  /// A function that outlives it.
+  class Take {
+   public:
+    template <class Function>
+    Take(const Function& function)  // NOLINT(google-explicit-constructor)
+        : object_(&function), call_([](const void* object, const Node& node, json::Index index) {
+            (*static_cast<const Function*>(object))(node, index);
+          }) {}
+    void operator()(const Node& node, json::Index index) const { call_(object_, node, index); }
+
+   private:
+    const void* object_;
+    void (*call_)(const void* object, const Node& node, json::Index index);
+  };
   struct Member {
     std::string_view key;
     Take take;
   };
+  using Members = std::initializer_list<Member>;
 
   Profile profile(json::Index root);
   /// The section of a config.json, or `root` itself.
@@ -68,9 +82,8 @@ class Decoder {
     reporter_.add(Severity::error, node.offset, node.length, std::move(message), std::move(hint));
   }
   bool expect(const Node& node, Kind kind, std::string_view what);
-  void members(const Node& object, json::Index index, std::string_view what,
-               const std::vector<Member>& known);
-  void unknown_key(const Node& node, const std::vector<Member>& known);
+  void members(const Node& object, json::Index index, std::string_view what, Members known);
+  void unknown_key(const Node& node, Members known);
 
   std::optional<Text> string(const Node& node, std::string_view what);
   std::optional<std::uint64_t> number(const Node& node, std::string_view what, std::uint64_t limit);
@@ -98,8 +111,7 @@ bool Decoder::expect(const Node& node, Kind kind, std::string_view what) {
   return false;
 }
 
-void Decoder::members(const Node& object, json::Index index, std::string_view what,
-                      const std::vector<Member>& known) {
+void Decoder::members(const Node& object, json::Index index, std::string_view what, Members known) {
   if (!expect(object, Kind::object, what)) return;
   for (const json::Index child : tree_.children(index)) {
     const Node& node = tree_[child];
@@ -114,7 +126,7 @@ void Decoder::members(const Node& object, json::Index index, std::string_view wh
   }
 }
 
-void Decoder::unknown_key(const Node& node, const std::vector<Member>& known) {
+void Decoder::unknown_key(const Node& node, Members known) {
   const std::string_view key = tree_.key(node);
   std::vector<std::string_view> keys;
   for (const Member& member : known) {
@@ -169,10 +181,9 @@ void Decoder::each(const Node& node, json::Index index, std::string_view what, c
 
 std::vector<Text> Decoder::strings(const Node& node, json::Index index, std::string_view what) {
   std::vector<Text> all;
+  const std::string each_is = fmt::format("an element of {}", what);
   each(node, index, what, [&](const Node& element, json::Index) {
-    if (auto text = string(element, fmt::format("an element of {}", what))) {
-      all.push_back(*std::move(text));
-    }
+    if (auto text = string(element, each_is)) all.push_back(*std::move(text));
   });
   return all;
 }

@@ -36,7 +36,7 @@ bool is_modelled(Arch arch) {
   return native == Arch::x86_64 || native == Arch::aarch64;
 }
 
-bool contains(const std::vector<Text>& texts, std::string_view word) {
+bool contains(std::span<const Text> texts, std::string_view word) {
   return std::any_of(texts.begin(), texts.end(),
                      [&](const Text& text) { return text.value == word; });
 }
@@ -82,9 +82,9 @@ class Selection {
     return std::find(context_.capabilities.begin(), context_.capabilities.end(), cap.value) !=
            context_.capabilities.end();
   }
-  [[nodiscard]] std::vector<Text> names(const Rule& rule);
+  [[nodiscard]] std::span<const Text> names(const Rule& rule);
   void rule(const Rule& rule);
-  void check_notify(const Rule& rule, const std::vector<Text>& names);
+  void check_notify(const Rule& rule, std::span<const Text> names);
   [[nodiscard]] std::optional<std::uint16_t> errno_of(std::optional<std::uint16_t> number,
                                                       const std::optional<Text>& name,
                                                       std::string_view key);
@@ -282,14 +282,14 @@ bool Selection::applies(const Rule& rule) {
   return included && !excluded;
 }
 
-std::vector<Text> Selection::names(const Rule& rule) {
-  std::vector<Text> all = rule.names;
+std::span<const Text> Selection::names(const Rule& rule) {
+  std::span<const Text> all = rule.names;
   if (rule.legacy_name && reads_extensions()) {
     if (!all.empty()) {
       error(rule.legacy_name->span, "both `name` and `names` in one rule",
             fmt::format("{} refuses the profile; keep one of the two", reader_name()));
     }
-    all.push_back(*rule.legacy_name);
+    all = {&*rule.legacy_name, 1};
   }
   for (const Text& name : all) {
     if (name.value.empty()) error(name.span, "an empty name is no system call");
@@ -300,7 +300,7 @@ std::vector<Text> Selection::names(const Rule& rule) {
   return all;
 }
 
-void Selection::check_notify(const Rule& rule, const std::vector<Text>& names) {
+void Selection::check_notify(const Rule& rule, std::span<const Text> names) {
   if (rule.action != ActionKind::user_notif) return;
   if (!profile_.listener_path) {
     error(rule.action_span, "SCMP_ACT_NOTIFY without `listenerPath`: runtimes refuse the profile");
@@ -312,7 +312,7 @@ void Selection::check_notify(const Rule& rule, const std::vector<Text>& names) {
 
 void Selection::rule(const Rule& rule) {
   if (!applies(rule) || !rule.action) return;
-  std::vector<Text> all_names = names(rule);
+  const std::span<const Text> all_names = names(rule);
   if (all_names.empty()) return;
   check_notify(rule, all_names);
   constexpr std::size_t crun_args = 6;
@@ -320,8 +320,7 @@ void Selection::rule(const Rule& rule) {
     error(rule.args[crun_args].span, "more than 6 conditions: crun drops the seventh and later");
   }
   const auto value = errno_of(rule.errno_ret, rule.errno_name, "errno");
-  section_.rules.push_back(
-      {action_of(*rule.action, value, rule.errno_span), std::move(all_names), &rule});
+  section_.rules.push_back({action_of(*rule.action, value, rule.errno_span), all_names, &rule});
 }
 
 Section Selection::run() {

@@ -1,7 +1,7 @@
 // What a frontend hands to the runtime: a profile without extensions.
 #pragma once
 
-#include <string>
+#include <span>
 #include <vector>
 
 #include "callgate/formats/oci.h"
@@ -9,10 +9,10 @@
 
 namespace callgate::oci {
 
-/// A rule as the runtime sees it; points into the profile for places.
+/// A rule as the runtime sees it; points into the profile.
 struct SectionRule {
   Action action;
-  std::vector<Text> names;
+  std::span<const Text> names;
   const Rule* rule = nullptr;
 };
 

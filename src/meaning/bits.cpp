@@ -1,5 +1,10 @@
 #include "meaning/bits.h"
 
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
 namespace callgate::meaning {
 namespace {
 
@@ -18,6 +23,11 @@ Bits complement(MeaningStore& store, const Bits& a) {
   Bits result{};
   for (unsigned i = 0; i < 32; ++i) result[i] = store.negation(a[i]);
   return result;
+}
+
+/// Of two bits, the one that is a constant first, if there is one.
+std::pair<Diagram, Diagram> fixed_first(Diagram a, Diagram b) noexcept {
+  return is_terminal(a) ? std::pair(a, b) : std::pair(b, a);
 }
 
 /// `a` moved by a constant distance; positive is left.
@@ -111,17 +121,40 @@ Bits choose(MeaningStore& store, Diagram test, const Bits& a, const Bits& b) {
 }
 
 Diagram equal_bits(MeaningStore& store, std::span<const Diagram> a, std::span<const Diagram> b) {
+  std::vector<std::size_t> bits(a.size());
+  std::iota(bits.begin(), bits.end(), std::size_t{0});
+  // From the last variable to the first, so that each step only adds a node on top.
+  const auto is_below = [&](std::size_t i, std::size_t j) {
+    return std::min(store.level(a[i]), store.level(b[i])) >
+           std::min(store.level(a[j]), store.level(b[j]));
+  };
+  if (!std::is_sorted(bits.begin(), bits.end(), is_below))
+    std::stable_sort(bits.begin(), bits.end(), is_below);
   Diagram result = yes;
-  for (std::size_t i = 0; i < a.size() && result != no; ++i)
-    result = store.if_then_else(store.differ(a[i], b[i]), no, result);
+  for (const std::size_t i : bits) {
+    const auto& [fixed, bit] = fixed_first(a[i], b[i]);
+    if (fixed == yes)
+      result = store.if_then_else(bit, result, no);
+    else if (fixed == no)
+      result = store.if_then_else(bit, no, result);
+    else
+      result = store.if_then_else(store.differ(a[i], b[i]), no, result);
+    if (result == no) break;
+  }
   return result;
 }
 
 Diagram greater(MeaningStore& store, std::span<const Diagram> a, std::span<const Diagram> b,
                 bool or_equal) {
   Diagram result = constant(or_equal);
-  for (std::size_t i = 0; i < a.size(); ++i)
-    result = store.if_then_else(store.differ(a[i], b[i]), a[i], result);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (is_terminal(b[i]))
+      result = b[i] == yes ? store.both(a[i], result) : store.either(a[i], result);
+    else if (is_terminal(a[i]))
+      result = store.if_then_else(b[i], a[i] == yes ? result : no, a[i] == yes ? yes : result);
+    else
+      result = store.if_then_else(store.differ(a[i], b[i]), a[i], result);
+  }
   return result;
 }
 

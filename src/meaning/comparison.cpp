@@ -253,7 +253,9 @@ std::optional<Answer> Comparison::ask_bits(const Meeting& meeting,
 
 /// None if the diagrams do not fit.
 std::optional<Answer> Comparison::ask(const Meeting& meeting, const std::vector<WordSet>& groups) {
-  Question question(allowance(), groups, layer_.returns);
+  std::vector<InputWord> sooner = left_.words_from(meeting.left);
+  if (sooner.empty()) sooner = right_.words_from(meeting.right);
+  Question question(allowance(), groups, layer_.returns, sooner);
   std::optional<Answer> answer;
   try {
     const Diagram left = left_.layer2(meeting.left, question);

@@ -1,6 +1,8 @@
 #include "meaning/policy_lists.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "callgate/abi/constants.h"
 #include "callgate/meaning/proof.h"
@@ -13,7 +15,9 @@ bool contains(std::span<const Arch> arches, Arch arch) {
 }
 
 void append(std::string& key, std::uint64_t value) {
-  for (unsigned i = 0; i < 8; ++i) key.push_back(static_cast<char>(value >> (8 * i)));
+  std::array<char, sizeof value> bytes;
+  std::memcpy(bytes.data(), &value, sizeof value);
+  key.append(bytes.data(), bytes.size());
 }
 
 std::uint32_t ret_on(Arch arch, Action action) { return normalise(action_on(arch, action).ret()); }
@@ -34,6 +38,38 @@ std::string key_of(const DecisionList& list) {
   }
   return key;
 }
+
+/// `first`, and where within first..last the calls of an ABI and the gaps between them begin,
+/// ascending.
+std::vector<std::uint32_t> call_bounds(Arch arch, std::uint32_t first, std::uint32_t last) {
+  std::vector<std::uint32_t> bounds{first};
+  const auto add = [&](std::uint64_t number) {
+    if (bounds.back() < number && number <= last)
+      bounds.push_back(static_cast<std::uint32_t>(number));
+  };
+  for (const Syscall& call : syscalls(arch)) {
+    add(call.number);
+    add(std::uint64_t{call.number} + 1);
+  }
+  return bounds;
+}
+
+/// For each start the rules whose ranges hold it, in order. Every range begins and ends at a start.
+std::vector<std::vector<std::uint32_t>> rules_by_start(
+    const std::vector<std::uint32_t>& starts,
+    const std::vector<std::vector<NumberRange>>& selected) {
+  std::vector<std::vector<std::uint32_t>> rules(starts.size());
+  for (std::uint32_t rule = 0; rule < selected.size(); ++rule) {
+    for (const NumberRange& range : selected[rule]) {
+      auto at = std::lower_bound(starts.begin(), starts.end(), range.first);
+      for (; at != starts.end() && *at <= range.last; ++at)
+        rules[static_cast<std::size_t>(at - starts.begin())].push_back(rule);
+    }
+  }
+  return rules;
+}
+
+constexpr std::uint32_t unknown_list = 0xffffffff;
 
 /// A function of nr that has one value from each start to the next.
 class Staircase {
@@ -109,9 +145,13 @@ void PolicyLists::add_piece(ArchSpans& out, std::uint32_t first, std::uint32_t l
 void PolicyLists::add_abi(ArchSpans& out, Arch arch, std::uint32_t first, std::uint32_t last) {
   Selection selection(policy_);
   std::vector<std::vector<NumberRange>> selected;
-  std::vector<std::uint32_t> starts{first};
+  selected.reserve(policy_.rules.size());
+  std::vector<std::uint32_t> starts = call_bounds(arch, first, last);
+  const auto calls = static_cast<std::ptrdiff_t>(starts.size());
   const auto start_at = [&](std::uint64_t number) {
-    if (first < number && number <= last) starts.push_back(static_cast<std::uint32_t>(number));
+    const auto at = static_cast<std::uint32_t>(number);
+    const bool is_new = find_syscall(arch, at) == nullptr && find_syscall(arch, at - 1) == nullptr;
+    if (first < number && number <= last && is_new) starts.push_back(at);
   };
   for (const Rule& rule : policy_.rules) {
     selected.push_back(selection.numbers(rule, arch));
@@ -120,23 +160,21 @@ void PolicyLists::add_abi(ArchSpans& out, Arch arch, std::uint32_t first, std::u
       start_at(std::uint64_t{range.last} + 1);
     }
   }
-  for (const Syscall& call : syscalls(arch)) {
-    start_at(call.number);
-    start_at(std::uint64_t{call.number} + 1);
-  }
-  std::sort(starts.begin(), starts.end());
+  std::sort(starts.begin() + calls, starts.end());
+  std::inplace_merge(starts.begin(), starts.begin() + calls, starts.end());
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
 
-  std::vector<std::vector<std::uint32_t>> rules(starts.size());
-  for (std::uint32_t rule = 0; rule < selected.size(); ++rule) {
-    for (const NumberRange& range : selected[rule]) {
-      auto at = std::lower_bound(starts.begin(), starts.end(), range.first);
-      for (; at != starts.end() && *at <= range.last; ++at)
-        rules[static_cast<std::size_t>(at - starts.begin())].push_back(rule);
-    }
+  const std::vector<std::vector<std::uint32_t>> rules = rules_by_start(starts, selected);
+  // Most calls are decided by one rule without a condition, each such rule's calls alike.
+  std::vector<std::uint32_t> plain_lists(policy_.rules.size(), unknown_list);
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const bool is_plain = !rules[i].empty() &&
+                          policy_.rules[rules[i].front()].condition.kind == Condition::Kind::always;
+    std::uint32_t list = is_plain ? plain_lists[rules[i].front()] : unknown_list;
+    if (list == unknown_list) list = intern(list_for(rules[i], arch, starts[i]));
+    if (is_plain) plain_lists[rules[i].front()] = list;
+    out.spans.push_back({starts[i], list});
   }
-  for (std::size_t i = 0; i < starts.size(); ++i)
-    out.spans.push_back({starts[i], intern(list_for(rules[i], arch, starts[i]))});
 }
 
 ConditionId PolicyLists::condition_of(std::size_t rule, Arch arch, const Syscall* call) {

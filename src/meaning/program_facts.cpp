@@ -1,5 +1,6 @@
 #include "meaning/program_facts.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -125,6 +126,28 @@ void ProgramFacts::find_related() {
     apply(taint, code[index], order);
     for_each_successor(code[index], index, [&](std::size_t next) { taints[next].join(taint); });
   }
+}
+
+std::vector<InputWord> ProgramFacts::words_read_from(std::size_t index) const {
+  const auto code = program_.instructions();
+  const ByteOrder order = program_.target().byte_order;
+  std::vector<InputWord> words;
+  WordSet seen = 0;
+  std::vector<bool> is_reached(code.size(), false);
+  is_reached[index] = true;
+  std::size_t last = index;  // the furthest that is reached
+  for (; index <= last; ++index) {
+    if (!is_reached[index]) continue;
+    for_each_successor(code[index], index, [&](std::size_t next) {
+      is_reached[next] = true;
+      last = std::max(last, next);
+    });
+    if (code[index].code != op::ld_word) continue;
+    const InputWord word = word_at_offset(code[index].k, order);
+    if ((seen >> word & 1) == 0) words.push_back(word);
+    seen = static_cast<WordSet>(seen | 1u << word);
+  }
+  return words;
 }
 
 }  // namespace callgate::meaning

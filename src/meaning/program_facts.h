@@ -34,6 +34,8 @@ class ProgramFacts {
   [[nodiscard]] RegisterSet live(std::size_t index) const noexcept { return live_[index]; }
   /// Sets of at least two words that the program computes with together.
   [[nodiscard]] const std::vector<WordSet>& related() const noexcept { return related_; }
+  /// The words that may be loaded from an instruction on, in the order of the first load of each.
+  [[nodiscard]] std::vector<InputWord> words_read_from(std::size_t index) const;
 
  private:
   void find_live();

@@ -160,6 +160,7 @@ Diagram Runner::run(const Point& start) {
       }
       const Step step = advance(entry.point);
       if (step.branches) {
+        frame.compare = step.compare;
         frame.test = step.test;
         frame.otherwise = step.otherwise;
         frame.then = step.result;
@@ -174,7 +175,8 @@ Diagram Runner::run(const Point& start) {
       frames.push_back({.entry = frame.otherwise});
       continue;
     } else {
-      result = store_.if_then_else(frame.test, frame.then, result);
+      result = frame.compare ? choose(store_, order_, *frame.compare, frame.then, result)
+                             : store_.if_then_else(frame.test, frame.then, result);
     }
     // A stop is the end of this run only: the next may begin there.
     Entry& entry = points_[frame.entry];
@@ -233,13 +235,35 @@ Runner::Step Runner::advance(Point point) {
 Runner::Step Runner::branch(const Point& point) {
   const Instruction& instruction = facts_.program().instructions()[point.pc];
   if (instruction.jt == instruction.jf) return {.test = yes};
-  const Diagram test =
-      test_of(instruction, bits_of(point.state.registers[0]), operand(instruction, point.state));
-  if (is_terminal(test)) return {.test = test};
-  return {.test = test,
+  const std::optional<WordCompare> compare = compare_of(instruction, point.state);
+  Diagram test = no;
+  if (!compare)
+    test =
+        test_of(instruction, bits_of(point.state.registers[0]), operand(instruction, point.state));
+  if (!compare && is_terminal(test)) return {.test = test};
+  return {.compare = compare,
+          .test = test,
           .branches = true,
           .then = entry_of(point.pc + 1 + instruction.jt, point.state),
           .otherwise = entry_of(point.pc + 1 + instruction.jf, point.state)};
+}
+
+/// None if the test is of another kind, or its outcome is fixed.
+std::optional<WordCompare> Runner::compare_of(const Instruction& instruction,
+                                              const State& state) noexcept {
+  const WordId a = state.registers[0];
+  if (a == 0 || a > input_words) return std::nullopt;
+  WordCompare compare{.word = static_cast<InputWord>(a - 1), .bound = instruction.k};
+  switch (instruction.code) {
+    case op::jeq_k: compare.is_equal = true; return compare;
+    case op::jge_k:
+      if (compare.bound == 0) return std::nullopt;
+      return compare;
+    case op::jgt_k:
+      if (++compare.bound == 0) return std::nullopt;
+      return compare;
+    default: return std::nullopt;
+  }
 }
 
 /// Where X is 0 the kernel ends the program with 0 (bpf_convert_filter of net/core/filter.c).

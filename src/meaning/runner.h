@@ -64,13 +64,15 @@ class Runner {
   struct Frame {
     std::uint32_t entry = 0;
     std::uint8_t phase = 0;
+    std::optional<WordCompare> compare;  ///< the test, if it is of that kind; `test` else
     Diagram test = no;
     std::uint32_t otherwise = 0;
     Diagram then = no;
   };
   /// Where straight-line execution ended: in a result, or at a branch.
   struct Step {
-    Diagram test = no;  ///< where it holds, `then`, or `result` if `ends`
+    std::optional<WordCompare> compare;  ///< the test, if it is of that kind; `test` else
+    Diagram test = no;                   ///< where it holds, `then`, or `result` if `ends`
     bool branches = false;
     bool ends = false;
     Diagram result = no;
@@ -83,6 +85,8 @@ class Runner {
   [[nodiscard]] Step branch(const Point& point);
   [[nodiscard]] bool computes_with_arguments(const Point& point) const noexcept;
   [[nodiscard]] Diagram returned(WordId a);
+  [[nodiscard]] static std::optional<WordCompare> compare_of(const Instruction& instruction,
+                                                             const State& state) noexcept;
   [[nodiscard]] Diagram test_of(const Instruction& instruction, const Bits& a, const Bits& b);
   [[nodiscard]] Step divide_by_x(const Point& point);
   void execute(const Instruction& instruction, State& state);

@@ -25,6 +25,17 @@ Diagram ProgramSide::layer2(Diagram terminal, Question& question) {
   return runner.run({point.pc, runner.adopt(first_, point.state)});
 }
 
+std::vector<InputWord> ProgramSide::words_from(Diagram terminal) const {
+  std::vector<InputWord> words;
+  if (ReturnTable::is_return(terminal)) return words;
+  const Point& point = first_.suspension(terminal);
+  for (const WordId id : point.state.registers)
+    if (id != 0 && id <= input_words) words.push_back(static_cast<InputWord>(id - 1));
+  const std::vector<InputWord> later = facts_.words_read_from(point.pc);
+  words.insert(words.end(), later.begin(), later.end());
+  return words;
+}
+
 bool ProgramSide::computes_returns() const {
   const auto code = program_.instructions();
   return std::any_of(code.begin(), code.end(),
@@ -70,14 +81,34 @@ std::uint32_t PolicySide::at(const SeccompData& data) const {
   return normalise(returned(policy_, arches_, data));
 }
 
+namespace {
+
+/// The items [begin, end) return the same, so their order does not matter: those whose condition
+/// begins further down come first, and each is then decided above all that is there.
+Diagram same_return_diagram(std::span<const ListItem> items, ConditionDiagrams& conditions,
+                            Question& question, Diagram result) {
+  std::vector<Diagram> tests;
+  for (const ListItem& item : items) tests.push_back(conditions.of(item.condition));
+  const MeaningStore& store = question.store;
+  std::stable_sort(tests.begin(), tests.end(),
+                   [&](Diagram a, Diagram b) { return store.level(a) > store.level(b); });
+  const Diagram then = question.results.of(items.front().ret);
+  for (const Diagram test : tests) result = question.store.if_then_else(test, then, result);
+  return result;
+}
+
+}  // namespace
+
 Diagram list_diagram(const DecisionList& list, std::size_t begin, const ConditionTable& conditions,
                      Question& question) {
   ConditionDiagrams diagrams(conditions, question.store, question.order);
   Diagram result = question.results.of(list.rest_ret);
-  for (std::size_t i = list.items.size(); i-- > begin;) {
-    const ListItem& item = list.items[i];
-    const Diagram then = question.results.of(item.ret);
-    result = question.store.if_then_else(diagrams.of(item.condition), then, result);
+  const std::span<const ListItem> items(list.items);
+  for (std::size_t end = items.size(); end > begin;) {
+    std::size_t first = end - 1;
+    while (first > begin && items[first - 1].ret == items[end - 1].ret) --first;
+    result = same_return_diagram(items.subspan(first, end - first), diagrams, question, result);
+    end = first;
   }
   return result;
 }

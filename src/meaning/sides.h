@@ -28,8 +28,9 @@ struct FirstLayer {
 
 /// One question of layer 2: a store with an order of its own.
 struct Question {
-  Question(std::size_t limit, const std::vector<WordSet>& groups, ReturnTable& table)
-      : store(limit), order(groups), results(table) {}
+  Question(std::size_t limit, const std::vector<WordSet>& groups, ReturnTable& table,
+           std::span<const InputWord> sooner = {})
+      : store(limit), order(groups, sooner), results(table) {}
   MeaningStore store;
   WordOrder order;
   Results results;
@@ -54,6 +55,9 @@ class Layers {
 /// A function to return values.
 class Side : public Layers {
  public:
+  /// In which order it looks at words from a terminal of layer 1 on, if it has one: diagrams with
+  /// the words in that order are built in fewer steps.
+  [[nodiscard]] virtual std::vector<InputWord> words_from(Diagram /*terminal*/) const { return {}; }
   /// True if some return value is computed and not a constant.
   [[nodiscard]] virtual bool computes_returns() const = 0;
   /// The normalised return value for one call, by the interpreter and not by diagrams.
@@ -66,6 +70,7 @@ class ProgramSide final : public Side {
   [[nodiscard]] Diagram layer1() override;
   [[nodiscard]] Diagram layer2(Diagram terminal, Question& question) override;
   [[nodiscard]] const std::vector<WordSet>& related() const override { return facts_.related(); }
+  [[nodiscard]] std::vector<InputWord> words_from(Diagram terminal) const override;
   [[nodiscard]] bool computes_returns() const override;
   [[nodiscard]] std::uint32_t at(const SeccompData& data) const override;
 

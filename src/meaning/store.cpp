@@ -4,14 +4,15 @@
 
 namespace callgate::meaning {
 namespace {
-constexpr std::size_t first_table = 1u << 11;
+constexpr std::size_t first_table = 1u << 10;
+constexpr std::size_t first_memo = 1u << 9;
 constexpr std::size_t largest_memo = 1u << 21;
 }  // namespace
 
 MeaningStore::MeaningStore(std::size_t limit)
     : limit_(std::min<std::size_t>(limit, terminal_flag - 1)),
       unique_(first_table),
-      memo_(first_table) {}
+      memo_(first_memo) {}
 
 void MeaningStore::charge(std::size_t amount) {
   charged_ += amount;
@@ -32,7 +33,15 @@ void MeaningStore::grow() {
     larger[slot] = index + 1;
   }
   unique_.swap(larger);
-  if (memo_.size() < largest_memo) memo_.assign(memo_.size() * 2, Memo{});
+}
+
+/// The memo is as large as there is something to remember: most questions are small.
+void MeaningStore::remember(const Memo& memo) {
+  if (++remembered_ > memo_.size() && memo_.size() < largest_memo) {
+    remembered_ = 0;
+    memo_.assign(memo_.size() * 2, Memo{});
+  }
+  memo_[mix(memo.test, memo.then, memo.otherwise) & (memo_.size() - 1)] = memo;
 }
 
 Diagram MeaningStore::node(std::uint32_t level, Diagram low, Diagram high) {
@@ -60,14 +69,28 @@ Diagram MeaningStore::if_then_else(Diagram test, Diagram then, Diagram otherwise
     const Memo& memo = memo_[mix(test, then, otherwise) & (memo_.size() - 1)];
     if (memo.test == test && memo.then == then && memo.otherwise == otherwise) return memo.result;
   }
-  const std::uint32_t top = std::min({level(test), level(then), level(otherwise)});
-  const Diagram low = if_then_else(cofactor(test, top, false), cofactor(then, top, false),
-                                   cofactor(otherwise, top, false));
-  const Diagram high = if_then_else(cofactor(test, top, true), cofactor(then, top, true),
-                                    cofactor(otherwise, top, true));
-  const Diagram result = node(top, low, high);
-  memo_[mix(test, then, otherwise) & (memo_.size() - 1)] = {test, then, otherwise, result};
+  const Diagram result = expand(test, then, otherwise);
+  remember({test, then, otherwise, result});
   return result;
+}
+
+/// Of a test of which one side is decided the other is the only way down: what lies between the
+/// ends of such a way is not worth remembering.
+Diagram MeaningStore::expand(Diagram test, Diagram then, Diagram otherwise) {
+  const std::uint32_t top = std::min({level(test), level(then), level(otherwise)});
+  const bool is_decided_here =
+      level(test) == top && (is_terminal(nodes_[test].low) || is_terminal(nodes_[test].high));
+  const auto side = [&](bool value) {
+    const Diagram next = cofactor(test, top, value);
+    const Diagram if_true = cofactor(then, top, value);
+    const Diagram if_false = cofactor(otherwise, top, value);
+    const bool goes_on = is_decided_here && !is_terminal(next) && if_true != if_false &&
+                         !(if_true == yes && if_false == no);
+    return goes_on ? expand(next, if_true, if_false) : if_then_else(next, if_true, if_false);
+  };
+  const Diagram low = side(false);
+  const Diagram high = side(true);
+  return node(top, low, high);
 }
 
 }  // namespace callgate::meaning

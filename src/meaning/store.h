@@ -80,13 +80,16 @@ class MeaningStore {
     Diagram otherwise = 0;
     Diagram result = 0;
   };
+  [[nodiscard]] Diagram expand(Diagram test, Diagram then, Diagram otherwise);
   void grow();
+  void remember(const Memo& memo);
 
   std::size_t limit_;
   std::size_t charged_ = 0;
   std::vector<Node> nodes_;
   std::vector<std::uint32_t> unique_;  ///< open addressing; node + 1, 0 if free
   std::vector<Memo> memo_;
+  std::size_t remembered_ = 0;  ///< since the memo last grew
 };
 
 /// Mixes three words into a hash.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "callgate/abi/arch.h"
@@ -44,8 +45,9 @@ class WordOrder {
  public:
   /// Arch, nr, ip, args in turn.
   WordOrder() : WordOrder(std::vector<WordSet>{}) {}
-  /// Groups of at least two words stand where their first word stood.
-  explicit WordOrder(const std::vector<WordSet>& groups);
+  /// Groups of at least two words stand where their first word stood. The words `sooner` come
+  /// before all others, in their order.
+  explicit WordOrder(const std::vector<WordSet>& groups, std::span<const InputWord> sooner = {});
 
   [[nodiscard]] std::uint32_t level(InputWord word, unsigned bit) const noexcept {
     return levels_[word][bit];
@@ -57,6 +59,9 @@ class WordOrder {
   [[nodiscard]] Bits bits(MeaningStore& store, InputWord word) const;
 
  private:
+  void place(WordSet group);
+
+  std::uint16_t next_ = 0;
   std::array<std::array<std::uint16_t, 32>, input_words> levels_{};
   std::array<std::uint16_t, std::size_t{32} * input_words> places_{};
 };
@@ -77,5 +82,17 @@ struct Assignment {
 /// The terminal that a diagram has at a point.
 [[nodiscard]] Diagram value_at(const MeaningStore& store, const WordOrder& order, Diagram diagram,
                                const Assignment& point) noexcept;
+
+/// A word compared with a number: (word == bound), or (word >= bound).
+struct WordCompare {
+  InputWord word = 0;
+  bool is_equal = false;
+  std::uint32_t bound = 0;
+};
+
+/// `then` where the comparison holds, else `otherwise`: one walk along the bits of the bound, and
+/// no diagram of the comparison itself unless words are interleaved.
+[[nodiscard]] Diagram choose(MeaningStore& store, const WordOrder& order,
+                             const WordCompare& compare, Diagram then, Diagram otherwise);
 
 }  // namespace callgate::meaning

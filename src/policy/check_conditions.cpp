@@ -214,14 +214,16 @@ class ConditionCheck {
   }
 
   void collect(Arch arch, Selection& selection) {
-    const std::size_t begin = uses_.size();
+    const std::span<const Syscall> calls = syscalls(arch);
+    std::vector<std::size_t> known(calls.size(), 0);  // of each call, its use + 1
     const auto add = [&](const Syscall& call, bool is_named) {
-      for (std::size_t i = begin; i < uses_.size(); ++i)
-        if (uses_[i].call == &call) {
-          uses_[i].is_named = uses_[i].is_named || is_named;
-          return;
-        }
+      std::size_t& use = known[static_cast<std::size_t>(&call - calls.data())];
+      if (use != 0) {
+        uses_[use - 1].is_named = uses_[use - 1].is_named || is_named;
+        return;
+      }
       uses_.push_back({arch, &call, is_named});
+      use = uses_.size();
     };
     for (const Selector& selector : rule_.calls) {
       if (selector.kind == Selector::Kind::name)
@@ -366,6 +368,7 @@ class ConditionCheck {
 
 void check_condition(const Policy& policy, const Rule& rule, std::span<const Arch> arches,
                      Selection& selection, Findings& findings) {
+  if (rule.condition.kind == Condition::Kind::always && rule.condition.children.empty()) return;
   ConditionCheck(policy, rule, arches, selection, findings).check(rule.condition, 1);
 }
 

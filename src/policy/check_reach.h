@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <unordered_map>
 
 #include "callgate/policy/resolve.h"
 #include "policy/findings.h"
@@ -31,8 +32,8 @@ class Reach {
   const Policy& policy_;
   std::span<const Arch> arches_;
   Selection& selection_;
-  std::vector<Ranges> decided_;                     ///< by unconditional rules, indexed by Arch
-  std::multimap<std::uint64_t, const Rule*> seen_;  ///< by digest
+  std::vector<Ranges> decided_;  ///< by unconditional rules, indexed by Arch
+  std::unordered_multimap<std::uint64_t, const Rule*> seen_;  ///< by digest; looked up only
 };
 
 }  // namespace callgate::policy

@@ -1,9 +1,11 @@
 // Names to numbers, by the ABI tables. Whether a group reaches a multiplexed form depends on every
 // rule of the policy; Selection remembers the answer, selected_numbers finds it anew each time.
+// Numbers of calls are collected as bits of a map, which is sorted and merged by itself.
 #include "callgate/policy/resolve.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "callgate/abi/groups.h"
 #include "policy/values.h"
@@ -72,39 +74,100 @@ const Syscall* judge_of(Arch arch, std::string_view carried) {
   return nullptr;
 }
 
-/// True if a selector covers a call that carries no others.
-bool covers_plain(const Selector& selector, const Syscall& call) {
-  switch (selector.kind) {
-    case Selector::Kind::name: return selector.name == call.name;
-    case Selector::Kind::numbers:
-      return selector.first <= call.number && call.number <= selector.last;
-    case Selector::Kind::any: return true;
-    case Selector::Kind::group: break;
-  }
-  const Group* group = find_group(selector.name);
-  return group != nullptr &&
-         std::find(group->calls.begin(), group->calls.end(), call.name) != group->calls.end();
-}
+/// Numbers of calls that lie close to an ABI's first, as bits.
+class CallNumbers {
+ public:
+  explicit CallNumbers(Arch arch) : first_(syscalls(arch).front().number) {}
 
-/// True if the first rule that speaks of a call permits it without a condition.
-bool is_plainly_permitted(const Policy& policy, Arch arch, const Syscall& call) {
-  for (const Rule& rule : policy.rules) {
-    if (!policy::in_section(rule, arch)) continue;
-    const bool speaks = std::any_of(rule.calls.begin(), rule.calls.end(),
-                                    [&](const Selector& s) { return covers_plain(s, call); });
-    if (speaks) return permits(rule.action.kind) && rule.condition.kind == Condition::Kind::always;
+  /// False if it lies too far from the first.
+  bool add(std::uint32_t number) {
+    const std::uint32_t at = number - first_;
+    if (at >= bits_per_word * words_.size()) return false;
+    words_[at / bits_per_word] |= std::uint64_t{1} << (at % bits_per_word);
+    is_empty_ = false;
+    return true;
   }
-  return false;
-}
+  /// Ascending, disjoint, not adjacent.
+  [[nodiscard]] std::vector<NumberRange> ranges() const {
+    std::vector<NumberRange> out;
+    if (is_empty_) return out;
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      for (std::uint64_t rest = words_[i]; rest != 0;) {
+        const int start = std::countr_zero(rest);
+        const int length = std::countr_one(rest >> start);
+        const auto first = first_ + static_cast<std::uint32_t>(i * bits_per_word) +
+                           static_cast<std::uint32_t>(start);
+        const std::uint32_t last = first + static_cast<std::uint32_t>(length) - 1;
+        if (!out.empty() && out.back().last + 1 == first)
+          out.back().last = last;
+        else
+          out.push_back({first, last});
+        if (start + length == bits_per_word) break;
+        rest = rest >> (start + length) << (start + length);
+      }
+    }
+    return out;
+  }
 
-/// True if every call that a multiplexer carries is plainly permitted.
-bool carries_only_permitted(const Policy& policy, Arch arch, const Syscall& multiplexer) {
-  return std::all_of(multiplexer.multiplexes.begin(), multiplexer.multiplexes.end(),
-                     [&](const Multiplexed& carried) {
-                       const Syscall* judge = judge_of(arch, carried.name);
-                       return judge != nullptr && is_plainly_permitted(policy, arch, *judge);
-                     });
-}
+ private:
+  static constexpr int bits_per_word = 64;
+  std::uint32_t first_;
+  bool is_empty_ = true;
+  std::array<std::uint64_t, 16> words_{};
+};
+
+/// For each call of an ABI, the first rule that speaks of it: by name, by number, or by a group in
+/// which it stands, whatever else that group's name reaches.
+class FirstRules {
+ public:
+  FirstRules(const Policy& policy, Arch arch)
+      : arch_(arch), calls_(syscalls(arch)), first_(calls_.size(), nullptr) {
+    for (const Rule& rule : policy.rules)
+      if (policy::in_section(rule, arch))
+        for (const Selector& selector : rule.calls) add(rule, selector);
+  }
+  /// True if the first rule of every carried call permits it without a condition.
+  [[nodiscard]] bool permit_all_that_is_carried_by(const Syscall& multiplexer) const {
+    return std::all_of(multiplexer.multiplexes.begin(), multiplexer.multiplexes.end(),
+                       [&](const Multiplexed& carried) {
+                         const Syscall* judge = judge_of(arch_, carried.name);
+                         return judge != nullptr && is_plainly_permitted(*judge);
+                       });
+  }
+
+ private:
+  void add(const Rule& rule, std::string_view name) {
+    if (const Syscall* call = find_syscall(arch_, name)) add(rule, *call);
+  }
+  void add(const Rule& rule, const Syscall& call) {
+    const Rule*& first = first_[static_cast<std::size_t>(&call - calls_.data())];
+    if (first == nullptr) first = &rule;
+  }
+  void add(const Rule& rule, const Selector& selector) {
+    switch (selector.kind) {
+      case Selector::Kind::name: return add(rule, selector.name);
+      case Selector::Kind::group:
+        if (const Group* group = find_group(selector.name))
+          for (const std::string_view name : group->calls) add(rule, name);
+        return;
+      case Selector::Kind::numbers:
+      case Selector::Kind::any: break;
+    }
+    const bool is_any = selector.kind == Selector::Kind::any;
+    for (const Syscall& call : calls_)
+      if (is_any || (selector.first <= call.number && call.number <= selector.last))
+        add(rule, call);
+  }
+  [[nodiscard]] bool is_plainly_permitted(const Syscall& call) const {
+    const Rule* rule = first_[static_cast<std::size_t>(&call - calls_.data())];
+    return rule != nullptr && permits(rule->action.kind) &&
+           rule->condition.kind == Condition::Kind::always;
+  }
+
+  Arch arch_;
+  std::span<const Syscall> calls_;
+  std::vector<const Rule*> first_;
+};
 
 ResolvedOperand raw_operand(const Operand& operand) {
   const bool half = operand.kind == Operand::Kind::low || operand.kind == Operand::Kind::high ||
@@ -205,14 +268,18 @@ bool Selection::selects_form(const Rule& rule, Arch arch, const Syscall& form) {
   if (form.multiplexes.empty() || denies(rule.action.kind)) return true;
   for (const Judgement& known : judged_)
     if (known.arch == arch && known.multiplexer == &form) return known.carries_only_permitted;
-  judged_.push_back({arch, &form, carries_only_permitted(policy_, arch, form)});
-  return judged_.back().carries_only_permitted;
+  const bool permitted = FirstRules(policy_, arch).permit_all_that_is_carried_by(form);
+  judged_.push_back({arch, &form, permitted});
+  return permitted;
 }
 
 std::vector<NumberRange> Selection::numbers(const Rule& rule, Arch arch) {
   std::vector<NumberRange> out;
   if (!policy::in_section(rule, arch)) return out;
-  const auto add_call = [&](const Syscall& call) { out.push_back({call.number, call.number}); };
+  CallNumbers calls(arch);
+  const auto add_call = [&](const Syscall& call) {
+    if (!calls.add(call.number)) out.push_back({call.number, call.number});
+  };
   for (const Selector& selector : rule.calls) {
     switch (selector.kind) {
       case Selector::Kind::name:
@@ -226,6 +293,9 @@ std::vector<NumberRange> Selection::numbers(const Rule& rule, Arch arch) {
       case Selector::Kind::any: add_clipped(out, arch, 0, skipped_call - 1); break;
     }
   }
+  if (out.empty()) return calls.ranges();
+  const std::vector<NumberRange> more = calls.ranges();
+  out.insert(out.end(), more.begin(), more.end());
   return merged(std::move(out));
 }
 

@@ -77,11 +77,9 @@ class CaseParser {
 
  private:
   static constexpr std::size_t most_mistakes = 1000;
-  static constexpr std::size_t most_cases = 10'000'000;
+  static constexpr std::size_t most_cases = 100'000;
 
-  [[nodiscard]] bool report_full() const {
-    return mistakes_.size() >= most_mistakes || cases_.size() >= most_cases;
-  }
+  [[nodiscard]] bool report_full() const { return mistakes_.size() >= most_mistakes || is_full_; }
 
   void next_line() {
     const std::size_t end = std::min(text_.find('\n'), text_.size());
@@ -183,15 +181,16 @@ class CaseParser {
     for (const Arch arch : arches_) add_on(arch, piece, piece.text, expected);
   }
 
-  bool add_on(Arch arch, const Piece& piece, std::string_view text,
+  void add_on(Arch arch, const Piece& piece, std::string_view text,
               const ExpectedVerdict& expected) {
-    auto call = parse_call(text, arch);
-    if (!call) {
-      errors(piece, call.error());
-      return false;
+    if (is_full_) return;
+    if (cases_.size() >= most_cases) {
+      is_full_ = true;
+      return error(place(piece), "more than 100000 cases in a table");
     }
+    auto call = parse_call(text, arch);
+    if (!call) return errors(piece, call.error());
     cases_.push_back({*std::move(call), expected, place(piece), quoted_line()});
-    return true;
   }
 
   /// Those forms of a group that an ABI has; a multiplexer is no form of its own.
@@ -271,6 +270,7 @@ class CaseParser {
   std::optional<ExpectedVerdict> list_;  ///< of the list that the line before may go on with
   bool list_continues_ = false;
   std::vector<VerdictCase> cases_;
+  bool is_full_ = false;
   std::vector<Diagnostic> mistakes_;
 };
 

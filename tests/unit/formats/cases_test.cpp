@@ -93,6 +93,14 @@ TEST(Cases, AllMistakesAreTold) {
   EXPECT_EQ(cases.error().diagnostics.size(), 2u);
 }
 
+TEST(Cases, ATableHasABound) {
+  std::string text = "on x86_64, i386, x32, aarch64, arm, mips, ppc, s390x, riscv64, sh, m68k {\n";
+  for (int i = 0; i < 60; ++i) text += "allowed: @systemd/known\n";
+  const auto cases = parse_cases(text + "}\n", "t", Arch::x86_64);
+  ASSERT_FALSE(cases);
+  EXPECT_NE(cases.error().text().find("more than 100000 cases"), std::string::npos);
+}
+
 struct Row {
   const char* line;
   const char* message;  ///< null: it holds

@@ -65,12 +65,11 @@ std::vector<Arch> shared_arches(const std::vector<ReadSource>& all) {
   return {};
 }
 
-/// What its reader said of a source. Notes about a text in our language are for who writes it.
+/// What its reader said of a source; notes about its lines are for who writes it.
 void report_reading(LoadedSource& source) {
-  if (!source.texts.empty())
-    std::erase_if(source.diagnostics, [](const Diagnostic& said) {
-      return said.severity == Severity::note && said.place.line != 0;
-    });
+  std::erase_if(source.diagnostics, [](const Diagnostic& said) {
+    return said.severity == Severity::note && said.place.line != 0;
+  });
   quote_lines(source.diagnostics, source.texts);
   report(source.diagnostics);
 }

@@ -11,6 +11,7 @@
 #include "callgate/formats/text.h"
 #include "callgate/meaning/difference.h"
 #include "callgate/meaning/lift.h"
+#include "callgate/policy/evaluate.h"
 #include "cli/call_expression.h"
 #include "cli/compilation_json.h"
 #include "cli/meaning_json.h"
@@ -109,12 +110,33 @@ const Form& target_of(const TargetOptions& options) {
                        [&](const Form& target) { return target.name == options.to; });
 }
 
-/// The first call of which the target says something else at best, as a note; nothing where it has
-/// no stricter form either.
+Diagnostic unsaid_call(const SeccompData& call, const std::string& is, const std::string& would) {
+  return {.severity = Severity::note,
+          .message = fmt::format("the first such call: {} is {}, and would be {}", call_text(call),
+                                 is, would)};
+}
+
+/// Where calls of ABIs that are not listed are all that the target cannot say: one of them.
+std::optional<Diagnostic> first_unlisted(const PolicyJob& job, const Form& target) {
+  Policy policy = job.policy;
+  policy.unlisted = kill_thread;
+  const auto other = std::find_if(all_arches.begin(), all_arches.end(), [&](Arch arch) {
+    return std::find(job.arches.begin(), job.arches.end(), arch) == job.arches.end();
+  });
+  if (other == all_arches.end() || policy.unlisted == job.policy.unlisted ||
+      !target.from_policy({job.options, policy, job.arches, job.context}, true))
+    return std::nullopt;
+  const SeccompData call{.nr = syscalls(*other).front().number, .arch = arch_info(*other).audit};
+  return unsaid_call(call, action_text(*other, returned(job.policy, job.arches, call)),
+                     to_string(policy.unlisted));
+}
+
+/// The first call of which the target says something else at best, as a note; nothing where that
+/// cannot be told.
 std::optional<Diagnostic> first_unsaid(const PolicyJob& job, const Form& target) {
   if (target.read_again == nullptr) return std::nullopt;
   const auto nearest_form = target.from_policy(job, true);
-  if (!nearest_form) return std::nullopt;
+  if (!nearest_form) return first_unlisted(job, target);
   const auto policy = target.read_again(job, nearest_form->text);
   if (!policy) return std::nullopt;
   const auto found = difference(PolicySubject{job.policy, job.arches},
@@ -122,18 +144,17 @@ std::optional<Diagnostic> first_unsaid(const PolicyJob& job, const Form& target)
   if (!found) return std::nullopt;
   for (const Change& change : found->changes) {
     if (change.call == nullptr) continue;
-    return Diagnostic{
-        .severity = Severity::note,
-        .message =
-            fmt::format("the first such call: {} is {}, and would be {}", call_text(change.witness),
-                        action_text(change.arch, change.from), action_text(change.arch, change.to)),
-        .hint = "--approximate stricter writes it so"};
+    Diagnostic said = unsaid_call(change.witness, action_text(change.arch, change.from),
+                                  action_text(change.arch, change.to));
+    said.hint = "--approximate stricter writes it so";
+    return said;
   }
   return std::nullopt;
 }
 
 Written express(const PolicyJob& job, const LoadedSource& source) {
   const std::vector<Diagnostic> mistakes = check(job.policy, job.arches);
+  if (auto reader = oci_reader(job); !reader) return not_written(std::move(reader).error());
   const Form& target = target_of(job.options);
   const bool approximate = job.options.approximate == "stricter";
   auto made = target.from_policy(job, approximate);

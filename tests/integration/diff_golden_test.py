@@ -80,6 +80,10 @@ class Count(unittest.TestCase):
         cases = [name for name in dir(Golden) if name.startswith("test_")]
         self.assertGreaterEqual(len(cases), 12)
 
+    def test_the_documents_example_is_one_of_them(self):
+        with open(os.path.join(SOURCE, "docs/diff.md"), encoding="utf-8") as file:
+            self.assertIn(read("two_calls_one_flag", "expected"), file.read())
+
 
 if __name__ == "__main__":
     main()

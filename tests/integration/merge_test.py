@@ -127,6 +127,20 @@ class Merge(Case):
         self.assert_nothing_looser(merged, self.base)
         self.assert_nothing_looser(merged, self.site)
 
+    def test_wherever_the_two_differ(self):
+        """One call of every difference: the answer of merge is the stricter, or the looser, of the two."""
+        order = ["kill_process", "kill_thread", "trap", "errno", "notify", "trace", "log", "allow"]
+        rank = lambda action: order.index(action.split("(")[0])
+        found = json.loads(callgate("diff", "--json", self.base, self.site).stdout)
+        calls = [change["witness"]["call"] for change in found["changes"]]
+        self.assertGreater(len(calls), 700)
+        pairs = list(zip(self.answers(self.base, calls), self.answers(self.site, calls)))
+        both, _ = self.run_to("both.policy", "merge", self.base, self.site)
+        any_of, _ = self.run_to("any.policy", "merge", "--union", self.base, self.site)
+        for call, (one, other), least, most in zip(calls, pairs, self.answers(both, calls), self.answers(any_of, calls)):
+            self.assertEqual(least, one if rank(one) < rank(other) else other, call)
+            self.assertEqual(most, other if rank(other) > rank(one) else one, call)
+
     def test_order_counts_for_errnos_only(self):
         one, _ = self.run_to("1.policy", "merge", self.base, self.site)
         other, _ = self.run_to("2.policy", "merge", self.site, self.base)
@@ -193,6 +207,11 @@ class Convert(Case):
         _, said = self.run_to("b.json", "convert", self.file("b.policy", "abi 6.12\notherwise allow\nallow opeen\n"),
                               "--to", "oci", code=2)
         self.assertIn("did you mean", said)
+
+    def test_architectures_that_a_target_cannot_refuse_so(self):
+        policy = self.file("a.policy", "abi 6.12\narches x86_64\notherwise allow\nunlisted kill_process\n")
+        _, said = self.run_to("a.json", "convert", policy, "--to", "oci", code=1)
+        self.assertIn("the first such call: i386:restart_syscall() is kill_process, and would be kill_thread", said)
 
     def test_bad_input(self):
         cut = os.path.join(self.folder, "cut.bpf")

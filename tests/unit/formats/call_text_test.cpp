@@ -28,9 +28,10 @@ SeccompData call_of(Arch arch, std::uint32_t number, std::array<std::uint64_t, 6
 
 TEST(CallText, NamesParametersAndValues) {
   const SeccompData open = call_of(Arch::x86_64, 257, {0xffffff9c, 0x1000, 0x40});
-  EXPECT_EQ(call_text(open), "x86_64:openat(AT_FDCWD, 0x1000, O_CREAT)");
-  EXPECT_EQ(bare_call_text(open), "openat(AT_FDCWD, 0x1000, O_CREAT)");
-  EXPECT_EQ(bare_call_text(call_of(Arch::x86_64, 257, {0, 0, 0x40})), "openat(0, NULL, O_CREAT)");
+  EXPECT_EQ(call_text(open), "x86_64:openat(AT_FDCWD, 0x1000, O_RDONLY|O_CREAT)");
+  EXPECT_EQ(bare_call_text(open), "openat(AT_FDCWD, 0x1000, O_RDONLY|O_CREAT)");
+  EXPECT_EQ(bare_call_text(call_of(Arch::x86_64, 257, {0, 0, 0x40})),
+            "openat(0, NULL, O_RDONLY|O_CREAT)");
   EXPECT_EQ(call_text(call_of(Arch::x32, 0x40000101)), "x32:openat()");
   EXPECT_EQ(call_text(call_of(Arch::x86_64, 900, {1})), "x86_64:900(args[0]=0x1)");
   EXPECT_EQ(call_text(call_of(Arch::x86_64, 0xffffffff)), "x86_64:0xffffffff()");

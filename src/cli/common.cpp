@@ -55,8 +55,15 @@ Result<LoadedSource> read_text(std::string_view bytes, const std::string& path,
 
 Result<LoadedSource> read_raw(std::string_view bytes, const std::string&,
                               const LoadOptions& options) {
-  CALLGATE_TRY(Program program, Program::from_bytes(bytes, options.target));
-  return LoadedSource{.content = std::move(program)};
+  auto program = Program::from_bytes(bytes, options.target);
+  if (program) return LoadedSource{.content = *std::move(program)};
+  Error error = std::move(program).error();
+  const bool is_little = options.target.byte_order == ByteOrder::little;
+  const Target other{is_little ? ByteOrder::big : ByteOrder::little, options.target.shift_rule};
+  if (Program::from_bytes(bytes, other))
+    error.diagnostics.front().hint = fmt::format("it is one for {} machines: --target, --arch",
+                                                 is_little ? "big-endian" : "little-endian");
+  return fail(std::move(error));
 }
 
 Result<LoadedSource> read_oci_profile(std::string_view bytes, const std::string& path,

@@ -87,9 +87,8 @@ std::string name_list(std::string_view title, const std::vector<std::string>& na
   if (names.empty()) return "";
   const std::size_t shown =
       options.names == 0 || names.size() <= options.names + 2 ? names.size() : options.names;
-  std::string text =
-      fmt::format("{} ({}): {}", title, names.size(),
-                  fmt::join(names.begin(), names.begin() + static_cast<long>(shown), ", "));
+  std::string text = fmt::format("{} ({}): {}", title, names.size(),
+                                 fmt::join(std::span(names).first(shown), ", "));
   if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
   return text + "\n";
 }

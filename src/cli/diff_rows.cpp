@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <tuple>
 
 #include "cli/call_expression.h"
@@ -223,7 +224,7 @@ std::string ranges_text(const std::vector<NumberRange>& ranges) {
 
 std::string names_text(const std::vector<std::string_view>& names, std::size_t most) {
   if (most == 0 || names.size() <= most + 2) return fmt::format("{}", fmt::join(names, ", "));
-  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + most, ", "),
+  return fmt::format("{} and {} more", fmt::join(std::span(names).first(most), ", "),
                      names.size() - most);
 }
 

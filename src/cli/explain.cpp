@@ -67,9 +67,18 @@ Result<Question> read_question(const ExplainedSource& source,
   return question;
 }
 
-/// The decisions about a call: of the ABI that was named, else of every ABI that has that name.
+/// The decisions about a call: of the ABI that was named, else of every ABI that has that name; of
+/// an ABI that the source does not tell apart, those about all such.
 std::vector<const CallDecision*> decisions_of(const Survey& survey, const CallExpression& call) {
   std::vector<const CallDecision*> all;
+  const auto own = classify(call.data.arch, call.data.nr);
+  if (!own || std::find(survey.arches.begin(), survey.arches.end(), *own) == survey.arches.end()) {
+    for (const CallDecision& decision : survey.calls)
+      if (!decision.arch && decision.numbers.first <= call.data.nr &&
+          call.data.nr <= decision.numbers.last)
+        all.push_back(&decision);
+    return all;
+  }
   const bool is_named = call.call == nullptr || call.text.find(':') != std::string::npos;
   for (const Arch arch : survey.arches) {
     if (is_named && arch != call.arch) continue;
@@ -113,8 +122,9 @@ std::string values_text(const ExplainedSource& source, const Survey& survey,
   std::vector<std::pair<std::string, std::string>> blocks;  // cases, titles
   for (const CallDecision* decision : decisions_of(survey, call)) {
     std::string lines = case_lines(source, *decision);
-    const std::string title =
-        fmt::format("{} {}", arch_info(*decision->arch).name, range_text(decision->numbers));
+    const std::string title = decision->arch ? fmt::format("{} {}", arch_info(*decision->arch).name,
+                                                           range_text(decision->numbers))
+                                             : std::string("as every other architecture");
     const auto known = std::find_if(blocks.begin(), blocks.end(),
                                     [&](const auto& block) { return block.first == lines; });
     if (known != blocks.end())
@@ -124,10 +134,7 @@ std::string values_text(const ExplainedSource& source, const Survey& survey,
   }
   const std::string name =
       call.call != nullptr ? std::string(call.call->name) : std::string("numbers without a call");
-  if (blocks.empty()) {
-    return fmt::format("{} on {}: of an ABI that is not told apart\n", name,
-                       arch_info(call.arch).name);
-  }
+  if (blocks.empty()) return name + ": not of the ABIs that are looked at\n";
   std::string text;
   for (const auto& [lines, titles] : blocks)
     text += fmt::format("{} ({}):\n{}", name, titles, lines);

@@ -80,6 +80,17 @@ class Explain(unittest.TestCase):
         self.assertIn("socketcall (i386 102)", self.explain(self.policy, "socketcall"))
         self.assertIn("numbers without a call (x86_64 470..0x3fffffff):", self.explain(self.policy, "900"))
 
+    def test_calls_of_other_architectures(self):
+        for call in ("mips:read", "0x12345678:5"):
+            text = self.explain(self.policy, call)
+            self.assertRegex(text, r" \(as every other architecture\):\n  always  kill_process  an ABI that the policy "
+                                   r"is not for: unlisted kill_process\n$")
+
+    def test_a_filter_of_another_byte_order(self):
+        raw = self.raw(self.file("s.policy", "abi 6.12\narches s390x\notherwise errno(EPERM)\nallow read if fd == 0\n"))
+        self.assertIn("it is one for big-endian machines: --target", self.explain(raw, code=2))
+        self.assertIn("fd == 0", self.explain(raw, "read", "--target", "s390x"))
+
     def test_the_map_fits_a_screen(self):
         text = self.explain("docker-default")
         lines = text.splitlines()

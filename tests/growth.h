@@ -23,7 +23,7 @@ inline double seconds() {
 template <class Work>
 double shortest(Work work) {
   double best = 1e9;
-  for (std::size_t i = 0; i < scaled(5, 15); ++i) {
+  for (std::size_t i = 0; i < scaled(3, 9); ++i) {
     const double start = seconds();
     work();
     best = std::min(best, seconds() - start);

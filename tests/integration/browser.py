@@ -18,15 +18,14 @@ class Browser:
         folder = harness.scratch(case)
         port = harness.free_port()
         log = open(os.path.join(folder, "chromedriver.log"), "w")
-        # chromedriver and all that it starts are one group of processes, ended as one.
         driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=log, stderr=log)
         case.addCleanup(log.close)
         case.addCleanup(self._end, driver)
         self.root = f"http://127.0.0.1:{port}"
         harness.wait_for(lambda: harness.listens(port), what="chromedriver listens")
         # Its sandbox needs what root and containers may not have; it shows our own pages only.
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                     "--disable-background-networking", "--hide-scrollbars",
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                     "--no-first-run", "--disable-background-networking", "--hide-scrollbars",
                      f"--user-data-dir={folder}/profile", f"--window-size={width},{height}"]
         opened = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": {"args": arguments},
@@ -41,8 +40,8 @@ class Browser:
 
     def _ask(self, method, path, body=None):
         data = None if method != "POST" else json.dumps(body or {}).encode()
-        request = urllib.request.Request(self.root + path, data, {"Content-Type": "application/json"},
-                                         method=method)
+        request = urllib.request.Request(self.root + path, data,
+                                         {"Content-Type": "application/json"}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)["value"]
@@ -62,7 +61,8 @@ class Browser:
         return self.ask("/element", {"using": "css selector", "value": selector})[ELEMENT]
 
     def all(self, selector):
-        return [found[ELEMENT] for found in self.ask("/elements", {"using": "css selector", "value": selector})]
+        found = self.ask("/elements", {"using": "css selector", "value": selector})
+        return [each[ELEMENT] for each in found]
 
     def click(self, selector):
         """Clicks in the middle of the window, where nothing that sticks to an edge lies above."""
@@ -85,19 +85,12 @@ class Browser:
         return self.ask(f"/element/{self.find(selector)}/text", method="GET")
 
     def texts(self, selector):
-        return self.run("return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility())"
-                        ".map(e => e.innerText ?? e.textContent)", selector)
+        return self.run("return [...document.querySelectorAll(arguments[0])]"
+                        ".filter(e => e.checkVisibility()).map(e => e.innerText ?? e.textContent)",
+                        selector)
 
     def count(self, selector):
         return len(self.all(selector))
 
-    def resize(self, width, height):
-        self.ask("/window/rect", {"width": width, "height": height})
-
     def log(self, kind):
         return self.ask("/se/log", {"type": kind})
-
-    def picture(self, path):
-        import base64
-        with open(path, "wb") as out:
-            out.write(base64.b64decode(self.ask("/screenshot", method="GET")))

@@ -13,7 +13,8 @@ arches x86_64, i386
 otherwise errno(EPERM)
 allow read, write, close, exit_group, @sigreturn
 allow openat if flags & (O_WRONLY|O_RDWR) == 0 or dirfd == AT_FDCWD and mode in {0600, 0644}
-allow socket if domain in {AF_UNIX, AF_INET, AF_INET6} and type & ~(SOCK_CLOEXEC|SOCK_NONBLOCK) in {SOCK_STREAM, SOCK_DGRAM}
+allow socket if domain in {AF_UNIX, AF_INET, AF_INET6}
+  and type & ~(SOCK_CLOEXEC|SOCK_NONBLOCK) in {SOCK_STREAM, SOCK_DGRAM}
 on x86_64 { allow ftruncate if length <= 0x100000000 }
 on i386 { allow ftruncate64 if length <= 0x100000000 }
 kill_process ptrace

@@ -8,7 +8,8 @@ import random
 from harness import callgate, main
 from page_support import HOSTILE, POLICY, Elements, InBrowser, PageCase
 
-NEWER = POLICY.replace("kill_process ptrace", "allow ptrace").replace("allow socket if", "errno(EACCES) socket if")
+NEWER = POLICY.replace("kill_process ptrace", "allow ptrace").replace("allow socket",
+                                                                      "errno(EACCES) socket")
 # Every operation that seccomp lets a program have, most of them on unknown words.
 EVERY_INSTRUCTION = """
   ld [4]
@@ -54,13 +55,15 @@ last: ld [36]
   ret a
 other: ret kill_process
 """
+FLAGS = "return document.querySelector('[data-field=flags]').value"
 # What a call gets by running the program, and by following its decision graph.
 RUN_MACHINE = """
 const filter = JSON.parse(document.getElementById('document').textContent).programs[0];
 const [nr, args] = arguments;
 const data = {nr, arch: 0xc000003e, ip: 0n, args: args.map(BigInt)};
 const {result, path} = runFilter(filter, data);
-const graph = decisionGraph(filter, (at) => at === 0 ? known(nr) : at === 1 ? known(data.arch) : {text: `word ${at}`});
+const load = (at) => at === 0 ? known(nr) : at === 1 ? known(data.arch) : {text: `word ${at}`};
+const graph = decisionGraph(filter, load);
 const ways = waysTaken(graph, path);
 let node = graph.nodes.get(graph.start);
 while (node.test) node = graph.nodes.get(ways.get(node.pc) === 'true' ? node.yes : node.no);
@@ -81,7 +84,8 @@ class Content(PageCase):
         self.assertEqual(rules["default-src"], "'none'")
 
         def source(text):
-            return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+            digest = hashlib.sha256(text.encode()).digest()
+            return "'sha256-" + base64.b64encode(digest).decode() + "'"
         code = [e[2] for e in elements.of("script") if e[1].get("type") != "application/json"]
         self.assertGreater(len(code), 3)
         self.assertEqual(rules["script-src"].split(), [source(text) for text in code])
@@ -160,7 +164,8 @@ class ExplainPage(InBrowser):
 
     def try_call(self, program, abi, call, fields):
         given = ", ".join(f"{name}={value}" for name, value in fields.items())
-        [known] = json.loads(callgate("emu", program, "--json", f"{abi}:{call}({given})").stdout)["calls"]
+        known = callgate("emu", program, "--json", f"{abi}:{call}({given})")
+        [known] = json.loads(known.stdout)["calls"]
         self.browser.run("location.hash = arguments[0]", f"arch={abi}")
         self.browser.click(f"#map [data-call={call}]")
         self.assertEqual(self.browser.text("#call h2").split()[0], call)
@@ -171,8 +176,10 @@ class ExplainPage(InBrowser):
         self.assertIn(f"0x{known['result']:08x}", answer)
         self.assertIn(f"{len(known['path'])} instruction", answer)
         self.assertEqual(self.browser.texts(".graph .return.taken text"), [known["action"]])
-        self.assertEqual(self.browser.count(".graph .test.taken"), self.browser.count(".graph .edge.taken"))
-        ran = self.browser.run("return [...document.querySelectorAll('.code td.number')].map(e => Number(e.textContent))")
+        self.assertEqual(self.browser.count(".graph .test.taken"),
+                         self.browser.count(".graph .edge.taken"))
+        ran = self.browser.run("return [...document.querySelectorAll('.code td.number')]"
+                               ".map(e => Number(e.textContent))")
         self.assertEqual(ran, known["path"])
 
     def test_the_machine_is_that_of_emu_for_every_instruction(self):
@@ -211,9 +218,10 @@ class ExplainPage(InBrowser):
         self.assertEqual(self.browser.count("#answer .problem"), 0)
 
     def test_addresses_keys_and_colours(self):
-        self.open("explain", self.policy, address="#arch=i386&call=openat&args=openat(AT_FDCWD, 0, O_RDWR)")
+        self.open("explain", self.policy,
+                  address="#arch=i386&call=openat&args=openat(AT_FDCWD, 0, O_RDWR)")
         self.assertEqual(self.browser.text("#call h2").split()[:2], ["openat", "295"])
-        self.assertEqual(self.browser.run("return document.querySelector('[data-field=flags]').value"), "O_RDWR")
+        self.assertEqual(self.browser.run(FLAGS), "O_RDWR")
         self.browser.run("document.activeElement.blur()")
         self.browser.press("/")
         self.browser.press("p")
@@ -223,7 +231,8 @@ class ExplainPage(InBrowser):
         self.browser.run("document.querySelector('.calls a').focus()")
         self.browser.press("\ue014")  # right arrow
         self.assertEqual(self.browser.run("return document.activeElement.dataset.call"),
-                         self.browser.run("return document.querySelectorAll('.calls')[0].querySelectorAll('a')[1].dataset.call"))
+                         self.browser.run("return document.querySelector('.calls')"
+                                          ".querySelectorAll('a')[1].dataset.call"))
 
         def ground():
             return self.browser.run("return getComputedStyle(document.body).backgroundColor")
@@ -238,14 +247,15 @@ class ExplainPage(InBrowser):
         self.assertIn("openat", self.browser.text(".asked"))
         self.assertIn("errno(EPERM)", self.browser.text(".asked"))
         self.assertEqual(self.browser.text("#call h2").split()[0], "openat")
-        self.assertEqual(self.browser.run("return document.querySelector('[data-field=flags]').value"), "O_RDWR")
+        self.assertEqual(self.browser.run(FLAGS), "O_RDWR")
 
 
 class DiffPage(InBrowser):
     def test_differences_side_by_side(self):
         old, new = self.file("old.policy", POLICY), self.file("new.policy", NEWER)
         self.open("diff", old, new, code=1)
-        rows = [row["direction"] for row in json.loads(callgate("diff", old, new, "--json").stdout)["rows"]]
+        known = json.loads(callgate("diff", old, new, "--json").stdout)["rows"]
+        rows = [row["direction"] for row in known]
         self.assertEqual(self.browser.count(".changes tbody tr"), len(rows))
         self.browser.click("[data-chip=looser]")
         self.assertEqual(self.browser.count(".changes tbody tr"), rows.count("looser"))

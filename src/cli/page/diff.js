@@ -99,14 +99,13 @@ class DiffPage {
   verdict() {
     const {equal, proved, across} = this.report;
     const isLooser = this.rows.some((row) => row.direction === 'looser');
-    const undecided = this.parts.some((part) => part.undecided.length > 0);
     const why = proved ? 'This is proved, for every argument.' :
         across         ? 'Calls and parameters were compared by name: this is not a proof.' :
                          'Some calls are past the budget of the proof.';
-    const result = equal ? 'No difference.' :
+    const result = equal ? (across ? 'No difference was seen.' : 'No difference.') :
         isLooser         ? 'The second source lets through what the first does not.' :
-        undecided        ? 'What was decided is nowhere looser.' :
-                           'The second source is nowhere looser than the first.';
+        proved           ? 'The second source is nowhere looser than the first.' :
+                           'Nothing looser was seen.';
     return make('p', {class: 'result'}, make('b', {}, result), ' ', why);
   }
 

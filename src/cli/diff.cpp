@@ -17,6 +17,7 @@ constexpr const char* examples =
     "  callgate diff -p 1234 -p 5678                  two processes\n"
     "  callgate diff d.json d.json --caps none --caps all     one profile, two bounding sets\n"
     "  callgate diff old.bpf new.bpf --fail-on looser         for CI: only what lets more through\n"
+    "  callgate diff old.policy new.policy -o changes.html    a page, side by side\n"
     "  callgate diff app.policy app.policy --arch x86_64 --arch aarch64    by names\n"
     "A source is a policy file, an OCI profile, a unit, raw BPF, a built-in profile or a process\n"
     "(-p PID, pid:PID). An option given twice is for the first and the second source.\n"

@@ -21,6 +21,7 @@ constexpr const char* examples =
     "  callgate explain app.policy 'i386:open(\"/x\")' x32:0x40000101 257     by ABI, by number\n"
     "  callgate explain -p 1234 'clone(flags=CLONE_NEWUSER)'    the filters of a process\n"
     "  callgate explain app.bpf --kernel 4.4 ptrace()   and what that release makes of it\n"
+    "  callgate explain docker-default -o map.html    a page to search, with decision graphs\n"
     "  callgate explain app.policy --json             all of it, call by call\n"
     "Exit codes: 0 explained, 2 misuse or bad input.";
 

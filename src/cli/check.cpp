@@ -1,14 +1,17 @@
-// callgate check: everything that is wrong with a policy.
+// callgate check: everything that is wrong with a policy, a profile or a filter.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "callgate/base/file.h"
+#include "callgate/findings/acceptance.h"
+#include "callgate/findings/harden.h"
 #include "callgate/formats/text.h"
+#include "cli/check_report.h"
 #include "cli/common.h"
-#include "cli/group_text.h"
 #include "cli/oci_options.h"
-#include "cli/program_json.h"
+#include "cli/page.h"
+#include "cli/program_file.h"
 
 namespace callgate::cli {
 namespace {
@@ -19,28 +22,43 @@ constexpr const char* examples =
     "  callgate check app.policy --arch x86_64,i386   for these ABIs, not the policy's own\n"
     "  callgate check *.policy --strict               warnings count as well (for CI)\n"
     "  callgate check app.policy --explain-groups     and the calls that its groups stand for\n"
-    "  callgate check app.policy --json               the same for programs\n"
+    "  callgate check app.policy --json               the same for programs; --sarif for others\n"
     "  callgate check default.json --reader docker    an OCI profile as Docker reads it\n"
-    "What is looked at stands in docs/policy.md.\n"
-    "Exit codes: 0 nothing found (notes do not count), 1 an error, or a warning under --strict,\n"
-    "2 misuse, or a file that cannot be read.";
+    "  callgate check filter.bpf -p 1234              raw BPF, and the filters of a process\n"
+    "  callgate check app.policy --kernel 4.19        and what that release makes of it\n"
+    "  callgate check new.json --new-since old.json   what the older version does not have\n"
+    "  callgate check d.json --write-baseline b.json --reason \"looked at for 1.2\"\n"
+    "  callgate check d.json --baseline b.json        what is in it is accepted\n"
+    "  callgate check app.policy --harden -o mended.policy\n"
+    "docs/findings.md has each finding by its id, and how to accept one in the file.\n"
+    "Exit codes: 0 nothing found (notes and what is accepted do not count), 1 an error, or a\n"
+    "warning under --strict, 2 misuse, or a source that cannot be read.";
 
 struct CheckVerb {
   std::vector<std::string> files;
+  std::vector<int> processes;
   std::string arches;
+  std::string target;
+  std::string baseline;
+  std::string write_baseline;
+  std::string reason;
+  std::string new_since;
+  std::string output = "-";
   bool strict = false;
   bool json = false;
+  bool sarif = false;
+  bool all = false;
+  bool harden = false;
   bool explains_groups = false;
   OciOptions oci;
   IncludeRoot include_root;
 };
 
-/// What was found in one file.
-struct Report {
-  std::string path;
-  std::vector<Arch> arches;  ///< checked for; empty if the file could not be parsed
-  std::vector<Diagnostic> findings;
-  std::vector<const Group*> groups;  ///< that its rules use, if they are asked for
+/// A source that was checked.
+struct CheckedSource {
+  CheckReport report;
+  std::optional<LoadedSource> source;  ///< none: it could not be read as a policy or filter
+  bool compiles = false;
 };
 
 void append(std::vector<Diagnostic>& all, std::vector<Diagnostic> more) {
@@ -60,141 +78,242 @@ std::vector<const Group*> groups_of(const Policy& policy) {
   return used;
 }
 
-Result<Report> check_file(const std::string& path, const CheckVerb& verb) {
-  CALLGATE_TRY(const std::vector<Arch> asked, parse_arches(verb.arches));
-  CALLGATE_TRY(const OciSource oci, oci_source(verb.oci, asked));
-  const LoadOptions options{.arches = asked, .oci = oci, .include_root = verb.include_root};
+Result<LoadOptions> load_options(const CheckVerb& verb) {
+  LoadOptions options{.include_root = verb.include_root};
+  CALLGATE_TRY(options.arches, parse_arches(verb.arches));
+  CALLGATE_TRY(options.oci, oci_source(verb.oci, options.arches));
+  if (!verb.target.empty()) {
+    CALLGATE_TRY(options.target, parse_target(verb.target));
+  } else if (!options.arches.empty()) {
+    options.target = arch_info(options.arches.front()).target;
+  }
+  return options;
+}
+
+Result<std::optional<KernelRelease>> kernel_of(const CheckVerb& verb,
+                                               const std::vector<Arch>& arches) {
+  if (verb.oci.kernel.empty()) return std::optional<KernelRelease>();
+  const auto release = parse_release(verb.oci.kernel);
+  if (!release)
+    return fail(fmt::format("\"{}\" is no kernel release", verb.oci.kernel), "write it as 6.12");
+  const Arch native = arch_info(arches.empty() ? native_arch() : arches.front()).native;
+  return std::optional(KernelRelease(*release, {.native = native}));
+}
+
+/// What the rules find in a policy without errors, or in filters.
+Result<void> find(const CheckVerb& verb, const std::vector<Arch>& asked,
+                  std::vector<Diagnostic> diagnostics, CheckedSource& out) {
+  const LoadedSource& source = *out.source;
+  const std::vector<Arch>& arches = source.policy() != nullptr ? out.report.arches : asked;
+  CALLGATE_TRY(Subject subject, subject_of(source, arches));
+  Checked checked{.subject = std::move(subject),
+                  .policy = source.policy(),
+                  .arches = arches,
+                  .diagnostics = std::move(diagnostics),
+                  .flags = source.flags};
+  CALLGATE_TRY(checked.kernel, kernel_of(verb, arches));
+  CALLGATE_TRY(out.report.findings, find_all(checked));
+  out.compiles = true;
+  return {};
+}
+
+/// The lines that findings speak of, where they are known.
+void quote(std::vector<Finding>& findings, std::span<const SourceText> texts) {
+  for (Finding& finding : findings) {
+    if (!finding.source_line.empty()) continue;
+    for (const SourceText& text : texts) {
+      if (text.file != finding.place.file) continue;
+      Diagnostic one{.place = finding.place};
+      quote_lines({&one, 1}, text.text);
+      finding.source_line = one.source_line;
+    }
+  }
+}
+
+/// What check() says of sections and of calls that an ABI lacks is about the policy that the reader
+/// of another format made, not about what somebody wrote.
+std::vector<Diagnostic> own_findings(const LoadedSource& source, std::vector<Diagnostic> found) {
+  if (source.format != SourceFormat::text)
+    std::erase_if(found, [](const Diagnostic& one) {
+      return one.id == "section-without-effect" || one.id == "call-elsewhere";
+    });
+  return found;
+}
+
+Result<CheckedSource> check_source(const std::string& path, const CheckVerb& verb) {
+  CALLGATE_TRY(const LoadOptions options, load_options(verb));
   const auto text = read_file(path);
-  // What is no file may be a built-in profile's name.
+  // What is no file may be a process, or a built-in profile's name.
   auto source = text ? parse_source(*text, path, options) : load_source(path, options);
   if (!text && !source) return fail(std::move(source).error());
-  Report out{.path = path};
+  CheckedSource out{.report = {.path = path}};
   std::vector<SourceText> texts;
-  if (source) texts = std::move(source->texts);
+  if (source) texts = source->texts;
   if (texts.empty() && text) texts.push_back({path, *text, {}});
+  std::vector<Diagnostic> diagnostics;
   if (!source) {
-    out.findings = std::move(source.error().diagnostics);
-  } else if (const Policy* policy = source->policy()) {
-    out.findings = std::move(source->diagnostics);
-    out.arches = choose_arches(asked, *policy, out.findings);
-    append(out.findings, check(*policy, out.arches));
-    if (verb.explains_groups) out.groups = groups_of(*policy);
+    diagnostics = std::move(source.error().diagnostics);
   } else {
-    return fail(path + " is a compiled program, not a policy",
-                "`callgate disasm` shows what it does");
+    diagnostics = std::move(source->diagnostics);
+    if (const Policy* policy = source->policy()) {
+      out.report.arches = choose_arches(options.arches, *policy, diagnostics);
+      append(diagnostics, own_findings(*source, check(*policy, out.report.arches)));
+      if (verb.explains_groups) out.report.groups = groups_of(*policy);
+    }
+    out.source = std::move(*source);
   }
-  quote_lines(out.findings, texts);
+  quote_lines(diagnostics, texts);
+  if (!out.source || has_errors(diagnostics))
+    out.report.findings = findings_of(diagnostics);
+  else
+    CALLGATE_CHECK(find(verb, options.arches, std::move(diagnostics), out));
+  quote(out.report.findings, texts);
   return out;
 }
 
-bool counts(const Diagnostic& finding, bool strict) {
-  return finding.severity == Severity::error || (strict && finding.severity == Severity::warning);
+/// Marks what comments and the baseline accept.
+Result<void> accept_known(const CheckVerb& verb, CheckedSource& checked) {
+  Acceptances all;
+  if (checked.source) all = read_acceptances(checked.source->texts);
+  if (!verb.baseline.empty()) {
+    CALLGATE_TRY(const std::string json, read_file(verb.baseline));
+    CALLGATE_TRY(Acceptances more, read_baseline(json, verb.baseline));
+    std::move(more.list.begin(), more.list.end(), std::back_inserter(all.list));
+    std::move(more.invalid.begin(), more.invalid.end(), std::back_inserter(all.invalid));
+  }
+  CheckReport& report = checked.report;
+  accept(report.findings, all.list, checked.source ? checked.source->policy() : nullptr,
+         report.path);
+  std::move(all.invalid.begin(), all.invalid.end(), std::back_inserter(report.findings));
+  return {};
 }
 
-std::string_view severity_text(Severity severity) {
-  switch (severity) {
-    case Severity::note: return "note";
-    case Severity::warning: return "warning";
-    case Severity::error: return "error";
-  }
-  return "error";
+/// Leaves out what the older version has, too, as often as it has it.
+Result<void> drop_known(const CheckVerb& verb, CheckReport& report) {
+  CALLGATE_TRY(const CheckedSource older, check_source(verb.new_since, verb));
+  std::vector<Finding> known = older.report.findings;
+  std::erase_if(report.findings, [&](const Finding& one) {
+    const auto same = std::find_if(known.begin(), known.end(), [&](const Finding& other) {
+      return other.id == one.id && other.subject == one.subject && other.severity >= one.severity;
+    });
+    if (same == known.end()) return false;
+    known.erase(same);
+    if (one.severity != Severity::note) ++report.known;
+    return true;
+  });
+  return {};
 }
 
-void write_finding(JsonWriter& writer, const Diagnostic& finding, const std::string& path) {
-  writer.StartObject();
-  json_member(writer, "severity", severity_text(finding.severity));
-  json_member(writer, "message", finding.message);
-  if (!finding.hint.empty()) json_member(writer, "hint", finding.hint);
-  if (finding.place.line > 0) {
-    if (finding.place.file != path) json_member(writer, "file", finding.place.file);
-    json_member(writer, "line", finding.place.line);
-    json_member(writer, "column", finding.place.column);
-    json_member(writer, "length", finding.place.length);
+Result<std::vector<CheckedSource>> check_all(const CheckVerb& verb,
+                                             const std::vector<std::string>& names) {
+  std::vector<CheckedSource> all;
+  for (const std::string& name : names) {
+    CALLGATE_TRY(CheckedSource checked, check_source(name, verb));
+    CALLGATE_CHECK(accept_known(verb, checked));
+    if (!verb.new_since.empty()) CALLGATE_CHECK(drop_known(verb, checked.report));
+    all.push_back(std::move(checked));
   }
-  writer.EndObject();
+  return all;
 }
 
-void write_groups(JsonWriter& writer, const Report& report) {
-  json_key(writer, "groups");
-  writer.StartArray();
-  for (const Group* group : report.groups) {
-    writer.StartObject();
-    write_group(writer, *group, report.arches);
-    writer.EndObject();
-  }
-  writer.EndArray();
+bool counts(const Finding& finding, bool strict) {
+  return !finding.accepted &&
+         (finding.severity == Severity::error || (strict && finding.severity == Severity::warning));
 }
 
-std::string reports_json(const std::vector<Report>& reports) {
-  rapidjson::StringBuffer buffer;
-  JsonWriter writer(buffer);
-  writer.StartObject();
-  json_key(writer, "files");
-  writer.StartArray();
-  for (const Report& each : reports) {
-    writer.StartObject();
-    json_member(writer, "path", each.path);
-    json_key(writer, "arches");
-    writer.StartArray();
-    for (const Arch arch : each.arches) json_string(writer, arch_info(arch).name);
-    writer.EndArray();
-    json_key(writer, "findings");
-    writer.StartArray();
-    for (const Diagnostic& finding : each.findings) write_finding(writer, finding, each.path);
-    writer.EndArray();
-    if (!each.groups.empty()) write_groups(writer, each);
-    writer.EndObject();
-  }
-  writer.EndArray();
-  writer.EndObject();
-  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+int code_of(const std::vector<CheckedSource>& all, bool strict) {
+  for (const CheckedSource& one : all)
+    if (std::any_of(one.report.findings.begin(), one.report.findings.end(),
+                    [&](const Finding& finding) { return counts(finding, strict); }))
+      return exit_no;
+  return exit_yes;
 }
 
-std::string reports_text(const std::vector<Report>& reports) {
-  std::string text;
-  for (const Report& each : reports) {
-    for (const Group* group : each.groups) text += group_text(*group, each.arches);
-    text += render(each.findings);
-    const auto counted = [&](Severity severity, std::string_view what) {
-      const auto number =
-          std::count_if(each.findings.begin(), each.findings.end(),
-                        [&](const Diagnostic& d) { return d.severity == severity; });
-      return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-    };
-    text += fmt::format("{}: {}, {}", each.path, counted(Severity::error, "error"),
-                        counted(Severity::warning, "warning"));
-    text += each.arches.empty() ? "\n" : fmt::format(" for {}\n", join_arches(each.arches));
+int write_baseline_file(const CheckVerb& verb, const std::vector<CheckedSource>& all) {
+  std::vector<BaselineSource> sources;
+  for (const CheckedSource& one : all) sources.push_back({one.report.path, one.report.findings});
+  return write_output(verb.write_baseline, write_baseline(sources, verb.reason));
+}
+
+std::optional<Error> misuse(const CheckVerb& verb, std::size_t sources) {
+  if (sources == 0) return Error("nothing to check", "name a file, or a process by -p PID");
+  if (!verb.new_since.empty() && sources != 1)
+    return Error("--new-since compares one source with its older version", "check one at a time");
+  if (!verb.write_baseline.empty() && verb.reason.empty())
+    return Error("--write-baseline accepts what is found: say why", "--reason \"...\"");
+  if (verb.harden && sources != 1) return Error("--harden mends one source", "check one at a time");
+  return std::nullopt;
+}
+
+int mend(const CheckVerb& verb, const CheckedSource& checked) {
+  if (!checked.compiles) {
+    std::vector<CheckReport> reports = {checked.report};
+    return write_output("-", check_text(reports, verb.all), exit_no);
   }
-  return text;
+  const LoadedSource& source = *checked.source;
+  const auto options = load_options(verb);
+  if (!options) return report(options.error());
+  const std::vector<Arch>& arches =
+      source.policy() != nullptr ? checked.report.arches : options->arches;
+  auto subject = subject_of(source, arches);
+  if (!subject) return report(subject.error());
+  const auto mended = harden(*subject, source.policy(), arches, checked.report.findings);
+  if (!mended) return report(mended.error());
+  std::vector<Diagnostic> said;
+  for (const Mending& one : mended->mendings)
+    said.push_back({.severity = Severity::note,
+                    .message = fmt::format("{} [{}]", one.what, one.id),
+                    .place = one.place});
+  report(said);
+  return write_output(verb.output, mended->text, mended->is_clean ? exit_yes : exit_no);
 }
 
 int run_check(const CheckVerb& verb) {
-  std::vector<Report> reports;
-  int code = exit_yes;
-  for (const std::string& path : verb.files) {
-    auto made = check_file(path, verb);
-    if (!made) return report(made.error());
-    if (std::any_of(made->findings.begin(), made->findings.end(),
-                    [&](const Diagnostic& d) { return counts(d, verb.strict); })) {
-      code = exit_no;
-    }
-    reports.push_back(std::move(*made));
-  }
-  return write_output("-", verb.json ? reports_json(reports) : reports_text(reports), code);
+  std::vector<std::string> names = verb.files;
+  for (const int process : verb.processes) names.push_back(process_source(process));
+  if (const auto wrong = misuse(verb, names.size())) return report(*wrong);
+  const auto all = check_all(verb, names);
+  if (!all) return report(all.error());
+  if (!verb.write_baseline.empty()) return write_baseline_file(verb, *all);
+  if (verb.harden) return mend(verb, all->front());
+  std::vector<CheckReport> reports;
+  for (const CheckedSource& one : *all) reports.push_back(one.report);
+  const std::string text =
+      is_page(verb.output)
+          ? page("check", fmt::format("{}", fmt::join(names, ", ")), check_json(reports, true))
+      : verb.sarif ? check_sarif(reports)
+      : verb.json  ? check_json(reports, verb.all)
+                   : check_text(reports, verb.all);
+  return write_output(verb.output, text, code_of(*all, verb.strict));
 }
 
 }  // namespace
 
 void add_check_verb(CLI::App& app, Action& chosen) {
-  auto [command, verb] =
-      add_verb<CheckVerb>(app, chosen, "check", "find every mistake of a policy", run_check);
+  auto [command, verb] = add_verb<CheckVerb>(
+      app, chosen, "check", "find what is wrong with a policy, profile or filter", run_check);
   command->footer(examples);
-  command
-      ->add_option("FILE", verb->files, "policies, OCI or built-in profiles, - for standard input")
-      ->required();
-  command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the policy's own");
+  command->add_option("FILE", verb->files,
+                      "policies, OCI profiles, units, raw filters, built-in profiles, pid:PID, "
+                      "- for standard input");
+  command->add_option("-p,--process", verb->processes, "the filters of this process")
+      ->allow_extra_args(false)
+      ->check(CLI::PositiveNumber);
+  command->add_option("--arch", verb->arches, "ABIs, separated by commas; else the source's own");
+  command->add_option("--target", verb->target, target_help);
   command->add_flag("--strict", verb->strict, "warnings make the exit code 1, too");
+  command->add_flag("--all", verb->all, "list the accepted findings, too");
+  command->add_option("--baseline", verb->baseline,
+                      "findings that are accepted, each with a reason");
+  command->add_option("--write-baseline", verb->write_baseline,
+                      "write a baseline that accepts all that is found");
+  command->add_option("--reason", verb->reason, "why, for --write-baseline");
+  command->add_option("--new-since", verb->new_since,
+                      "only what this older version of the source does not have");
+  command->add_flag("--harden", verb->harden, "write the source as a policy, mended");
   command->add_flag("--json", verb->json, "print the findings as JSON");
+  command->add_flag("--sarif", verb->sarif, "print them as SARIF 2.1.0");
+  command->add_option("-o", verb->output, output_help);
   command->add_flag("--explain-groups", verb->explains_groups,
                     "list the calls that the policy's groups stand for on its ABIs");
   add_include_option(*command, verb->include_root);

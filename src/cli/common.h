@@ -51,6 +51,7 @@ struct LoadedSource {
   std::variant<Policy, Program, StackSubject> content;  ///< a stack: two filters or more
   std::vector<Diagnostic> diagnostics;                  ///< warnings and notes of the reader
   std::vector<SourceText> texts;  ///< of a policy in our language, for quoting; else empty
+  std::uint32_t flags = 0;        ///< SECCOMP_FILTER_FLAG_* that an OCI profile asks for
 
   [[nodiscard]] const Policy* policy() const noexcept { return std::get_if<Policy>(&content); }
   [[nodiscard]] const Program* program() const noexcept { return std::get_if<Program>(&content); }

@@ -160,14 +160,16 @@ void accept(std::vector<Finding>& findings, std::span<const Acceptance> acceptan
       if (!is_about(one, finding, policy)) continue;
       is_used = true;
       const bool compiles = finding.severity != Severity::error || finding.witness.has_value();
-      if (compiles)
+      if (compiles) {
         finding.accepted = one.reason;
-      else
+        finding.accepted_in_source = one.subject.empty();
+      } else {
         added.push_back(invalid(one.place,
                                 "`" + one.id +
                                     "` cannot be accepted: the policy cannot "
                                     "be compiled",
                                 "mend the policy"));
+      }
     }
     if (!is_used)
       added.push_back(

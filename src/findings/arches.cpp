@@ -71,9 +71,9 @@ struct Kind {
 };
 
 /// A policy's ABIs are listed on purpose; of filters only those beside a check of the architecture.
-Kind kind_of(const Pair& pair, bool is_listed) {
+Kind kind_of(const Facts& facts, const Pair& pair, bool is_listed) {
   const std::string_view other = arch_info(pair.other).name;
-  if (pair.other == Arch::x32)
+  if (pair.other == Arch::x32 && (facts.policy() == nullptr || is_listed))
     return {"x32-open", "numbers of x32 pass, which share x86-64's architecture",
             "refuse numbers from 0x40000000 up, as a policy does that does not list x32"};
   if (is_listed)
@@ -95,7 +95,7 @@ void find_open_arches(const Facts& facts, Findings& out) {
                                                         !strangers_pass || pair.other == Arch::x32);
     Passing found = passing(facts, pair, is_listed);
     if (found.calls.empty()) continue;
-    const Kind kind = kind_of(pair, is_listed);
+    const Kind kind = kind_of(facts, pair, is_listed);
     const std::string_view other = arch_info(pair.other).name;
     out.push_back({.id = std::string(kind.id),
                    .severity = Severity::error,

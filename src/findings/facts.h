@@ -67,7 +67,10 @@ class Facts {
   /// Refused for all arguments.
   [[nodiscard]] static bool is_refused(const DecidedCall& decision) noexcept;
 
-  /// Rules that no call reaches, by index; none are known where `knows_rules` is false.
+  /// True if what nobody speaks of passes.
+  [[nodiscard]] bool is_denylist() const noexcept { return is_denylist_; }
+
+  /// Rules that some call reaches, by index; none are known where `knows_rules` is false.
   [[nodiscard]] const std::set<std::size_t>& reached_rules() const noexcept { return reached_; }
   [[nodiscard]] bool knows_rules() const noexcept { return knows_rules_; }
   /// The place of the rule that decides a case; empty if none does.

@@ -69,7 +69,7 @@ void find_bpf(const Facts& facts, Findings& out) {
   if (found.first == nullptr) return;
   out.push_back(
       {.id = "bpf-allowed",
-       .severity = Severity::warning,
+       .severity = facts.is_denylist() ? Severity::note : Severity::warning,
        .message = "bpf is allowed: what it loads runs in the kernel, where no filter is",
        .subject = "bpf",
        .place = facts.place_of(*found.first),

@@ -25,11 +25,18 @@ struct Opening {
 };
 using Openings = std::map<std::string, Opening>;
 
-std::uint64_t constant_of(Arch arch, const Parameter& parameter, std::string_view name) {
-  const auto value = parameter.constants != nullptr
-                         ? find_constant(arch, *parameter.constants, name)
-                         : find_constant(arch, name);
-  return value ? *value : find_constant(arch, name).value_or(0);
+/// "O_CREAT|O_WRONLY" as a number.
+std::uint64_t constants_of(Arch arch, const Parameter& parameter, std::string_view names) {
+  std::uint64_t value = 0;
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find('|'));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    auto one = parameter.constants != nullptr ? find_constant(arch, *parameter.constants, name)
+                                              : std::nullopt;
+    if (!one) one = find_constant(arch, name);
+    value |= one.value_or(0);
+  }
+  return value;
 }
 
 /// A refused call as it must be to count, or none.
@@ -39,9 +46,8 @@ std::optional<SeccompData> refused_call(const Facts& facts, const DecidedCall& f
   if (twin.needs.parameter.empty()) return data;
   const Parameter* flags = find_parameter(*from.call, twin.needs.parameter);
   if (flags == nullptr) return std::nullopt;
-  const auto had = parameter_of(data, *flags);
-  if (!had) return std::nullopt;
-  set_parameter(data, *flags, *had | constant_of(*from.arch, *flags, twin.needs.constant));
+  if (!set_parameter(data, *flags, constants_of(*from.arch, *flags, twin.needs.constants)))
+    return std::nullopt;
   if (!denies_return(facts.at(from, data))) return std::nullopt;
   return data;
 }
@@ -55,16 +61,24 @@ SeccompData carried_over(const DecidedCall& from, const SeccompData& data, const
       if (const auto value = parameter_of(data, *same)) set_parameter(out, parameter, *value);
     for (const Fixed& fixed : twin.fixed)
       if (fixed.parameter == parameter.name)
-        set_parameter(out, parameter, constant_of(*to.arch, parameter, fixed.constant));
+        set_parameter(out, parameter, constants_of(*to.arch, parameter, fixed.constants));
   }
   return out;
+}
+
+/// Of the rule that refuses, or of the first that has a say where the default refuses.
+Place place_of(const Facts& facts, const DecidedCall& from, const DecidedCase& refusal) {
+  if (refusal.rule) return facts.place_of(refusal);
+  for (const DecidedCase& one : from.cases)
+    if (one.rule) return facts.place_of(one);
+  return {};
 }
 
 void note(Openings& openings, const Facts& facts, const DecidedCall& from,
           const DecidedCase& refusal, const DecidedCall& to, const SeccompData& witness) {
   Opening& opening = openings[std::string(from.call->name)];
   if (opening.others.empty()) {
-    opening.place = facts.place_of(refusal);
+    opening.place = place_of(facts, from, refusal);
     opening.partly = !Facts::is_refused(from);
     opening.witness = witness;
   }

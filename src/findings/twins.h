@@ -13,7 +13,7 @@ namespace callgate::findings {
 /// A parameter's value that makes one call of a twin do what the other does.
 struct Fixed {
   std::string_view parameter;
-  std::string_view constant;
+  std::string_view constants;  ///< or-ed
 };
 
 /// What `call` is refused for, `other` does as well.
@@ -24,7 +24,7 @@ struct Twin {
   /// memory: then it does what `call` does for any arguments, else only something of the kind.
   bool same = true;
   std::vector<Fixed> fixed{};  ///< parameters of `other` that `call` does not have
-  Fixed needs{};               ///< a flag of `call` without which the two are not alike
+  Fixed needs{};               ///< flags of `call` with which alone the two are alike
 };
 [[nodiscard]] const std::vector<Twin>& twins();
 

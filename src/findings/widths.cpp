@@ -18,18 +18,31 @@ namespace {
 struct WordTests {
   std::set<std::uint64_t> numbers;
   bool is_raw = false;           ///< by `args[i]`, not by the parameter's name
-  bool tests_low_alone = false;  ///< `args[i].lo`, without a mask
+  bool tests_low_alone = false;  ///< `args[i].lo`, but for single bits
   bool tests_high = false;       ///< `args[i].hi` or the whole word
 };
 
-void add_test(const Test& test, unsigned index, WordTests& tests) {
+/// The low half under a mask down from its top bit: a bound of a power of two.
+bool is_low_bound(const Test& test, const Parameter& parameter) {
+  const bool is_low = test.operand.kind == Operand::Kind::low ||
+                      (parameter.bits == 64 && test.operand.name == parameter.name);
+  return is_low && test.mask && !test.mask->complement && test.mask->names.empty() &&
+         test.mask->number >> 31 == 1;
+}
+
+void add_test(const Test& test, const Parameter& parameter, WordTests& tests) {
+  const bool is_bound = is_low_bound(test, parameter);
   const bool is_word = test.operand.kind == Operand::Kind::word;
   const bool is_low = test.operand.kind == Operand::Kind::low;
   const bool is_high = test.operand.kind == Operand::Kind::high;
-  if (!(is_word || is_low || is_high) || test.operand.index != index) return;
+  const bool is_here = (is_word || is_low || is_high) && test.operand.index == parameter.low;
+  if (!is_here && !(is_bound && test.operand.kind == Operand::Kind::parameter)) return;
   tests.is_raw = true;
   if (is_high || is_word) tests.tests_high = true;
-  if (is_low && !test.mask) tests.tests_low_alone = true;
+  if (is_bound || (is_low && !test.mask)) tests.tests_low_alone = true;
+  if (is_bound)
+    for (const std::uint64_t more : {0, 1})
+      tests.numbers.insert((~test.mask->number & 0xffffffff) + more);
   for (const Interval& interval : test.values)
     for (const Value* value : {&interval.first, interval.last ? &*interval.last : nullptr})
       if (value != nullptr && !is_high)
@@ -37,9 +50,9 @@ void add_test(const Test& test, unsigned index, WordTests& tests) {
           tests.numbers.insert(near);
 }
 
-void add_tests(const Condition& condition, unsigned index, WordTests& tests) {
-  if (condition.kind == Condition::Kind::test) add_test(condition.test, index, tests);
-  for (const Condition& child : condition.children) add_tests(child, index, tests);
+void add_tests(const Condition& condition, const Parameter& parameter, WordTests& tests) {
+  if (condition.kind == Condition::Kind::test) add_test(condition.test, parameter, tests);
+  for (const Condition& child : condition.children) add_tests(child, parameter, tests);
 }
 
 /// Two calls that the kernel takes for the same, or that it tells apart.
@@ -53,7 +66,7 @@ class Probe {
  public:
   Probe(const Facts& facts, const DecidedCall& decision, const Parameter& parameter)
       : facts_(facts), decision_(decision), parameter_(parameter) {
-    for (const DecidedCase& one : decision.cases) add_tests(one.when, parameter.low, tests_);
+    for (const DecidedCase& one : decision.cases) add_tests(one.when, parameter, tests_);
   }
   [[nodiscard]] bool is_raw() const { return tests_.is_raw; }
 
@@ -63,7 +76,11 @@ class Probe {
     return search([&](const SeccompData& base, std::uint64_t low) -> std::optional<Contrast> {
       const SeccompData clean = with(base, low);
       if (!denies_return(ret(clean))) return std::nullopt;
+      const bool is_negative =
+          parameter_.is_signed && (low & std::uint64_t{1} << (parameter_.bits - 1)) != 0;
       for (const std::uint64_t dirt : dirts()) {
+        // The other natural form of a negative value is half_negative's.
+        if (is_negative && (low | dirt) == (low | ~low_ones(parameter_.bits))) continue;
         const SeccompData dirty = with(base, low | dirt);
         if (permits_return(ret(dirty))) return Contrast{clean, dirty};
       }

@@ -541,6 +541,7 @@ Result<OciImport> read_oci(std::string_view json, const std::string& file,
   OciImport result{.policy = Importer(section, context, reporter).run(), .diagnostics = {}};
   if (reporter.failed()) return fail(Error(reporter.take()));
   result.diagnostics = reporter.take();
+  for (const oci::Text& flag : profile.flags) result.flags.push_back(flag.value);
   return result;
 }
 

@@ -42,6 +42,7 @@ struct Finding {
   std::optional<FindingWitness> witness;
   std::string fix;                      ///< what to do; may be empty
   std::optional<std::string> accepted;  ///< the reason why it is accepted, if it is
+  bool accepted_in_source = false;      ///< by a comment, not by a baseline
 
   bool operator==(const Finding&) const = default;
 };

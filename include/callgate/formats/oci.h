@@ -57,6 +57,7 @@ struct OciContext {
 struct OciImport {
   Policy policy;
   std::vector<Diagnostic> diagnostics;  ///< warnings and notes; errors make the reading fail
+  std::vector<std::string> flags;       ///< "SECCOMP_FILTER_FLAG_LOG", as the profile names them
 };
 
 /// Reads a profile, or the linux.seccomp section of a whole config.json. The policy has `abi`,

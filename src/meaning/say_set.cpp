@@ -168,19 +168,29 @@ std::vector<SetSayer::Range> SetSayer::ranges_of(const Walk& walk, bool is_oppos
   return ranges;
 }
 
-/// Adds a range value by value: where it is one value, or a few that all have names.
-bool SetSayer::add_values(const TestPlace& place, std::uint64_t mask, const NumberOf& number,
-                          const Range& range, std::vector<Interval>& values) const {
-  if (range.last - range.first >= most_named_values) return false;
-  std::vector<Interval> added;
+/// A range value by value: where it is one value, or a few that all have names. Else none.
+std::vector<Interval> SetSayer::named_values(const TestPlace& place, std::uint64_t mask,
+                                             const NumberOf& number, const Range& range) const {
+  if (range.last - range.first >= most_named_values) return {};
+  std::vector<Interval> values;
   for (std::uint64_t index = range.first;; ++index) {
-    added.push_back({value_for(scope_, place, number(index), mask), {}});
-    const bool is_named = !added.back().first.names.empty() && added.back().first.number == 0;
-    if (!is_named && range.first != range.last) return false;
-    if (index == range.last) break;
+    values.push_back({value_for(scope_, place, number(index), mask), {}});
+    const Value& value = values.back().first;
+    const bool is_named = !value.names.empty() && value.number == 0;
+    if (!is_named && range.first != range.last) return {};
+    if (index == range.last) return values;
   }
-  values.insert(values.end(), added.begin(), added.end());
-  return true;
+}
+
+/// Adds a range to a list of values; how long it is to read.
+int SetSayer::add_range(const TestPlace& place, std::uint64_t mask, const NumberOf& number,
+                        const Range& range, std::vector<Interval>& values) const {
+  const std::vector<Interval> named = named_values(place, mask, number, range);
+  values.insert(values.end(), named.begin(), named.end());
+  // Names read as fast as a range does.
+  if (!named.empty()) return range.first == range.last ? value_cost : range_cost;
+  values.push_back({number_for(place, number(range.first)), number_for(place, number(range.last))});
+  return range_cost + (place.holds_flags() ? ordered_flags_cost : ordered_plain_cost);
 }
 
 SetSayer::Choice SetSayer::ranges_test(const TestPlace& place, const Walk& walk, bool is_opposite) {
@@ -201,31 +211,24 @@ SetSayer::Choice SetSayer::ranges_test(const TestPlace& place, const Walk& walk,
     test.mask = mask_for(scope_, place, mask);
     said.cost += place.holds_flags() ? flags_mask_cost : mask_cost;
   }
-  const auto compare = [&](Relation relation, Relation opposite, std::uint64_t bound) {
+  const auto compare = [&](Relation relation, Relation opposite, Value bound) {
     test.relation = is_opposite ? opposite : relation;
-    test.values = {{value_for(scope_, place, number(bound), mask), {}}};
+    test.values = {{std::move(bound), {}}};
   };
   const std::uint64_t top = compressed_top(walk.bits.size());
   const int ordered_cost = place.holds_flags() ? ordered_flags_cost : ordered_plain_cost;
+  const bool is_one = ranges.size() == 1;
   if (is_single) {
-    compare(Relation::eq, Relation::ne, ranges[0].first);
-  } else if (ranges.size() == 1 && ranges[0].first == 0) {
-    compare(Relation::le, Relation::gt, ranges[0].last);
+    compare(Relation::eq, Relation::ne, value_for(scope_, place, number(ranges[0].first), mask));
+  } else if (is_one && ranges[0].first == 0) {
+    compare(Relation::le, Relation::gt, number_for(place, number(ranges[0].last)));
     said.cost += ordered_cost;
-  } else if (ranges.size() == 1 && ranges[0].last == top) {
-    compare(Relation::ge, Relation::lt, ranges[0].first);
+  } else if (is_one && ranges[0].last == top) {
+    compare(Relation::ge, Relation::lt, number_for(place, number(ranges[0].first)));
     said.cost += ordered_cost;
   } else {
-    for (const Range& range : ranges) {
-      if (add_values(place, mask, number, range, test.values)) {
-        // Names read as fast as a range does.
-        said.cost += range.first == range.last ? value_cost : range_cost;
-        continue;
-      }
-      said.cost += range_cost + ordered_cost;
-      test.values.push_back(
-          {number_for(place, number(range.first)), number_for(place, number(range.last))});
-    }
+    for (const Range& range : ranges)
+      said.cost += add_range(place, mask, number, range, test.values);
   }
   said.condition = Condition::of(std::move(test));
   return said;

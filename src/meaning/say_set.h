@@ -60,8 +60,11 @@ class SetSayer {
   [[nodiscard]] static std::vector<Range> ranges_of(const Walk& walk, bool is_opposite);
   /// The number that an index into the values of a walk's bits stands for.
   using NumberOf = std::function<std::uint64_t(std::uint64_t)>;
-  [[nodiscard]] bool add_values(const TestPlace& place, std::uint64_t mask, const NumberOf& number,
-                                const Range& range, std::vector<Interval>& values) const;
+  [[nodiscard]] std::vector<Interval> named_values(const TestPlace& place, std::uint64_t mask,
+                                                   const NumberOf& number,
+                                                   const Range& range) const;
+  [[nodiscard]] int add_range(const TestPlace& place, std::uint64_t mask, const NumberOf& number,
+                              const Range& range, std::vector<Interval>& values) const;
   [[nodiscard]] Choice ranges_test(const TestPlace& place, const Walk& walk, bool is_opposite);
   [[nodiscard]] Choice by_cubes(const TestPlace& place, const Cubes& cubes);
   [[nodiscard]] Choice by_forced_bits(Diagram must, Diagram may);

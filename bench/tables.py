@@ -128,15 +128,17 @@ def quotients(pairs, find):
 
 def random_row(peer, all_filters):
     if peer.command is None:
-        return [peer.label, f"none: {peer.absent}"] + [DASH] * (2 + len(RANDOM_COLUMNS))
+        return [peer.label, f"none: {peer.absent}"] + [DASH] * (3 + len(RANDOM_COLUMNS))
     asked = [filters for filters in all_filters.values() if peer.key in filters]
     pairs = [(filters[peer.key], filters["callgate"]) for filters in asked
              if filters[peer.key].path and filters["callgate"].path]
     row = [peer.label, f"{len(pairs)} of {len(asked)}"]
     if peer.key == "callgate-unproved" or not pairs:
-        row += [DASH] * (1 + len(RANDOM_COLUMNS))
+        row += [DASH] * (2 + len(RANDOM_COLUMNS))
     else:
         row.append(str(sum(meaning_of(one)[0] in ("equal", "abi") for one, _ in pairs)))
+        row.append(str(sum(int(one.figures["size"]) < int(ours.figures["size"])
+                           for one, ours in pairs)))
         row += [quotients(pairs, find) for _, find in RANDOM_COLUMNS]
     return row + [quotients(pairs, lambda one: one.build[0])]
 
@@ -162,7 +164,7 @@ def random_section(peers, all_filters):
             "alternatives of one to three comparisons with 64-bit values (bench/filters/corpus.cpp,"
             " fixed seeds). Ratios to callgate's filter of the same policy: median over the "
             "policies (quartiles).\n\n")
-    text += table(["", "expressed", "equal for x86-64's own numbers",
+    text += table(["", "expressed", "equal for x86-64's own numbers", "shorter than callgate's",
                    *(title for title, _ in RANDOM_COLUMNS), "build"],
                   [random_row(peer, all_filters) for peer in peers])
     for title, lines in (("The first policy that a peer decides differently:", first_difference),

@@ -41,7 +41,7 @@ void add_test(const Test& test, const Parameter& parameter, WordTests& tests) {
   if (is_high || is_word) tests.tests_high = true;
   if (is_bound || (is_low && !test.mask)) tests.tests_low_alone = true;
   if (is_bound)
-    for (const std::uint64_t more : {0, 1})
+    for (const std::uint64_t more : {0u, 1u})
       tests.numbers.insert((~test.mask->number & 0xffffffff) + more);
   for (const Interval& interval : test.values)
     for (const Value* value : {&interval.first, interval.last ? &*interval.last : nullptr})

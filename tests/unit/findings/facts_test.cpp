@@ -41,7 +41,7 @@ TEST(Marked, RulesDecideTheSameCalls) {
   std::size_t by_rule = 0;
   for (const Arch arch : policy.arches)
     for (std::uint32_t number = 0; number < 600; ++number)
-      for (const std::uint64_t value : {0, 1, 2, 3, 7, 77}) {
+      for (const std::uint64_t value : {0u, 1u, 2u, 3u, 7u, 77u}) {
         const SeccompData data{.nr = number,
                                .arch = arch_info(arch).audit,
                                .args = {value, value, value, value, value, value}};

@@ -2,6 +2,8 @@
 // for content lets the browser run these scripts by their hashes, and load nothing.
 #include "cli/page.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <map>
 #include <vector>
@@ -118,14 +120,24 @@ class NamesWriter {
 
   static std::string abi(Arch arch, const std::map<std::uint32_t, std::size_t>& calls) {
     const ArchInfo& info = arch_info(arch);
-    std::string text = "\"" + std::string(info.name) +
-                       "\":{\"audit\":" + std::to_string(info.audit) +
-                       ",\"word_bits\":" + std::to_string(info.word_bits) + ",\"calls\":{";
-    for (const auto& [number, index] : calls) {
-      if (text.back() != '{') text += ',';
-      text += "\"" + std::to_string(number) + "\":" + std::to_string(index);
-    }
+    std::string text = fmt::format("\"{}\":{{\"audit\":{},\"word_bits\":{},\"calls\":{{", info.name,
+                                   info.audit, info.word_bits);
+    for (const auto& [number, index] : calls)
+      text += fmt::format("{}\"{}\":{}", text.back() == '{' ? "" : ",", number, index);
+    text += "},\"errnos\":{";
+    for (const auto& [number, name] : errnos(arch))
+      text += fmt::format("{}\"{}\":\"{}\"", text.back() == '{' ? "" : ",", number, name);
     return text + "}}";
+  }
+
+  /// The ABI's own numbers of errors.
+  static std::map<std::uint16_t, std::string_view> errnos(Arch arch) {
+    std::map<std::uint16_t, std::string_view> all;
+    for (const Constant& constant : errno_constants()) {
+      const std::uint16_t number = errno_on(arch, static_cast<std::uint16_t>(constant.value));
+      all[number] = errno_name(arch, number);
+    }
+    return all;
   }
 
   static std::string list(const std::vector<std::string>& items) {

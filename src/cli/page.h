@@ -20,8 +20,8 @@ inline constexpr const char* output_help = "where to write: X.html is a page, - 
 [[nodiscard]] std::string page(std::string_view verb, std::string_view title, std::string_view json,
                                std::string_view names = "{}");
 
-/// What the page must know to read arguments by name: the ABIs of the survey, and parameters and
-/// constants of the calls whose arguments matter.
+/// What the page must know to read arguments by name: the ABIs of the survey with their errors, and
+/// parameters and constants of the calls whose arguments matter.
 [[nodiscard]] std::string page_names(const Survey& survey);
 
 }  // namespace callgate::cli

@@ -181,7 +181,8 @@ class CallPanel {
   }
 
   actionText(ret) {
-    return this.page.actions.get(`${this.row.abi} ${ret}`) ?? plainAction(ret);
+    return this.page.actions.get(`${this.row.abi} ${ret}`) ??
+        plainAction(ret, this.names.abi(this.row.abi)?.errnos ?? {});
   }
 
   describe(node) {
@@ -310,8 +311,9 @@ function testText({sign, left, right}) {
           isKnown(right) && beside.startsWith('(') ? beside.slice(1, -1) : beside}`;
 }
 
-/// An action by its number alone, where the document has no text for it.
-function plainAction(ret) {
+/// An action by its number alone, where the document has no text for it; `errnos` names errors by
+/// the ABI's numbers.
+function plainAction(ret, errnos) {
   const kinds = {
     0x80000000: 'kill_process',
     0x00000000: 'kill_thread',
@@ -325,7 +327,6 @@ function plainAction(ret) {
   const name = kinds[u32(ret & 0xffff0000)];
   if (name === undefined) return `${hex(ret)} (unknown action: the kernel kills the process)`;
   const data = ret & 0xffff;
-  return ['trap', 'errno', 'trace'].includes(name) && (data !== 0 || name === 'errno') ?
-      `${name}(${data})` :
-      name;
+  if (name === 'errno') return `errno(${errnos[data] ?? data})`;
+  return (name === 'trap' || name === 'trace') && data !== 0 ? `${name}(${data})` : name;
 }

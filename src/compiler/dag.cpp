@@ -29,8 +29,8 @@ std::optional<bool> fixed_outcome(MaskedWord subject, Compare compare, std::uint
   return std::nullopt;
 }
 
-/// Nodes reachable from a root, each before what it leads to. `no` is walked first, so that the
-/// reversal puts `yes` right behind its test.
+/// Nodes reachable from a root, each before what it leads to. The less likely way is walked first,
+/// so that the reversal puts the likelier one right behind its test.
 std::vector<NodeId> reverse_postorder(const std::vector<Node>& nodes, NodeId root) {
   std::vector<NodeId> order;
   std::vector<std::uint8_t> steps(nodes.size(), 0);  // ways of a node that were taken
@@ -38,7 +38,8 @@ std::vector<NodeId> reverse_postorder(const std::vector<Node>& nodes, NodeId roo
   while (!path.empty()) {
     const NodeId id = path.back();
     const Node& node = nodes[id];
-    const NodeId ways[] = {node.no, node.yes};
+    const bool yes_first = node.likely == Likely::no;
+    const NodeId ways[] = {yes_first ? node.yes : node.no, yes_first ? node.no : node.yes};
     const unsigned first = node.kind == Node::Kind::test ? 0 : 1;
     const unsigned step = first + steps[id]++;
     if (node.kind == Node::Kind::returns || step >= 2) {
@@ -65,7 +66,9 @@ std::size_t DagBuilder::Hash::operator()(const Node& node) const noexcept {
 }
 
 NodeId DagBuilder::add(const Node& node) {
-  const auto [position, is_new] = ids_.try_emplace(node, static_cast<NodeId>(nodes_.size()));
+  Node key = node;
+  key.likely = Likely::unknown;
+  const auto [position, is_new] = ids_.try_emplace(key, static_cast<NodeId>(nodes_.size()));
   if (is_new) nodes_.push_back(node);
   return position->second;
 }
@@ -82,8 +85,8 @@ NodeId DagBuilder::returns(std::uint32_t ret) {
 
 NodeId DagBuilder::entry(NodeId block) { return add({.kind = Node::Kind::entry, .yes = block}); }
 
-NodeId DagBuilder::test(MaskedWord subject, Compare compare, std::uint32_t k, NodeId yes,
-                        NodeId no) {
+NodeId DagBuilder::test(MaskedWord subject, Compare compare, std::uint32_t k, NodeId yes, NodeId no,
+                        Likely likely) {
   if (yes == no) return yes;
   if (const auto outcome = fixed_outcome(subject, compare, k)) return *outcome ? yes : no;
   return add({.kind = Node::Kind::test,
@@ -91,7 +94,8 @@ NodeId DagBuilder::test(MaskedWord subject, Compare compare, std::uint32_t k, No
               .subject = subject,
               .k = k,
               .yes = yes,
-              .no = no});
+              .no = no,
+              .likely = likely});
 }
 
 DecisionDag DagBuilder::finish(NodeId root, std::vector<Chain> chains, Target target) const {

@@ -1,8 +1,9 @@
 // What a program will do, as a graph of tests on 32-bit words of seccomp_data.
 //
 // A DecisionDag is a value: nodes by index, root first and every node before what it leads to
-// (reverse postorder of a walk that takes `yes` first), so that equal graphs are equal vectors and
-// a pass is one loop. DagBuilder makes nodes and never makes the same node twice (hash-consing).
+// (reverse postorder of a walk that takes the likelier way first), so that equal graphs are equal
+// vectors and a pass is one loop. DagBuilder makes nodes and never makes the same node twice
+// (hash-consing).
 //
 // Weakness: the numbering is canonical for a graph, not for a function; two graphs of one function
 // may differ.
@@ -31,6 +32,13 @@ struct MaskedWord {
   bool operator==(const MaskedWord&) const = default;
 };
 
+/// Which way of a test more calls go; where that is not known, `yes` is laid behind the test.
+enum class Likely : std::uint8_t { unknown, yes, no };
+[[nodiscard]] constexpr Likely inverted(Likely likely) noexcept {
+  if (likely == Likely::unknown) return likely;
+  return likely == Likely::yes ? Likely::no : Likely::yes;
+}
+
 /// One node. Immutable once it is in a graph.
 struct Node {
   enum class Kind : std::uint8_t {
@@ -45,6 +53,7 @@ struct Node {
   std::uint32_t k = 0;
   NodeId yes = 0;
   NodeId no = 0;
+  Likely likely = Likely::unknown;  ///< of a test: which way is to be laid behind it
   bool operator==(const Node&) const = default;
 };
 
@@ -73,9 +82,14 @@ struct DecisionDag {
 class DagBuilder {
  public:
   [[nodiscard]] NodeId returns(std::uint32_t ret);
-  /// The test as it stands, unless both ways lead to the same node or its outcome is fixed.
+  /// The test as it stands, unless both ways lead to the same node or its outcome is fixed. What
+  /// is likely is no part of a node: of equal ones the first one's counts.
   [[nodiscard]] NodeId test(MaskedWord subject, Compare compare, std::uint32_t k, NodeId yes,
-                            NodeId no);
+                            NodeId no, Likely likely = Likely::unknown);
+  /// A node's test anew.
+  [[nodiscard]] NodeId test(const Node& node) {
+    return test(node.subject, node.compare, node.k, node.yes, node.no, node.likely);
+  }
   [[nodiscard]] NodeId entry(NodeId block);
   [[nodiscard]] const std::vector<Node>& nodes() const noexcept { return nodes_; }
   [[nodiscard]] const Node& operator[](NodeId id) const { return nodes_[id]; }

@@ -1,4 +1,4 @@
-// Nodes are laid in the graph's order, root first and `yes` right behind its test, but emission
+// Nodes are laid in the graph's order, root first and the likelier way behind its test, but emission
 // runs backwards, from the last instruction to the first: whatever a test leads to is already
 // there, so every distance is known. A RET is laid behind the last test that needs it and shared as
 // far as a jump reaches. A test is up to three instructions (load, AND, jump), each with its own

@@ -26,13 +26,13 @@ bool is_raw(const Condition& condition) {
 NodeId import(const DecisionDag& dag, DagBuilder& builder, std::vector<Chain>& chains) {
   std::vector<NodeId> now(dag.nodes.size());
   for (std::size_t id = dag.nodes.size(); id-- > 0;) {
-    const Node& node = dag.nodes[id];
+    Node node = dag.nodes[id];
+    if (node.kind != Node::Kind::returns) node.yes = now[node.yes];
+    if (node.kind == Node::Kind::test) node.no = now[node.no];
     switch (node.kind) {
       case Node::Kind::returns: now[id] = builder.returns(node.k); break;
-      case Node::Kind::entry: now[id] = builder.entry(now[node.yes]); break;
-      case Node::Kind::test:
-        now[id] = builder.test(node.subject, node.compare, node.k, now[node.yes], now[node.no]);
-        break;
+      case Node::Kind::entry: now[id] = builder.entry(node.yes); break;
+      case Node::Kind::test: now[id] = builder.test(node); break;
     }
   }
   for (Chain chain : dag.chains) {

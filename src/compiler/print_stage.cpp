@@ -29,7 +29,8 @@ std::string print_proof(const Compilation& compilation) {
 Result<std::string> print_stage(const Policy& policy, const CompileOptions& options, Stage stage) {
   if (stage == Stage::dag) {
     CALLGATE_TRY(const Checked checked, check_for(policy, options));
-    CALLGATE_TRY(const Built built, build(policy, checked.arches, {.frequencies = frequencies_of(options)}));
+    CALLGATE_TRY(const Built built,
+                 build(policy, checked.arches, {.frequencies = frequencies_of(options)}));
     return print(built.dag);
   }
   // A program's text assembles to that program, so it is proved as well.

@@ -102,6 +102,12 @@ void TreePlan::find_present(const LeafRow& row, Present& present) const {
   }
 }
 
+std::uint64_t TreePlan::weight(const LeafRow& row) const {
+  Present present;
+  find_present(row, present);
+  return present.weight;
+}
+
 TreePlan::Best TreePlan::search(const LeafRow& row) {
   Present present;
   find_present(row, present);

@@ -51,6 +51,8 @@ class TreePlan {
   }
   [[nodiscard]] PlanStep step(LeafRow row) { return best(row).step; }
   [[nodiscard]] std::uint64_t cost(LeafRow row) { return best(row).cost; }
+  /// Of all its leaves.
+  [[nodiscard]] std::uint64_t weight(const LeafRow& row) const;
   [[nodiscard]] static LeafRow below(const LeafRow& row, std::uint8_t at);
   [[nodiscard]] static LeafRow from(const LeafRow& row, std::uint8_t at);
   [[nodiscard]] static LeafRow without(const LeafRow& row, std::uint8_t at);

@@ -104,8 +104,10 @@ std::uint64_t Weights::of(Arch arch, const NumberRange& numbers, Ending ending,
   const std::uint32_t last = std::min(numbers.last, syscalls(arch).back().number);
   const std::uint64_t count = last < numbers.first ? unassigned_numbers : last - numbers.first + 1;
   const std::uint64_t load = is_x32 ? 0 : count;
-  const std::uint64_t runs = numbers.first == numbers.last ? runs_of(arch, numbers.first) : 0;
   const bool is_cached = arch_info(arch).action_cache && !is_x32;
+  const bool has_runs = ending == Ending::checked || is_declared_ || !is_cached;
+  const bool is_one = numbers.first == numbers.last;
+  const std::uint64_t runs = has_runs && is_one ? runs_of(arch, numbers.first) : 0;
   const std::uint64_t share =
       std::clamp(allowed_in_all / std::max<std::uint64_t>(allowed, 1), allowed_least, allowed_most);
   switch (ending) {

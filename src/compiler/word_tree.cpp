@@ -30,7 +30,7 @@ class TreeBuilder {
     const std::size_t middle = balanced_split(leaves);
     const NodeId low = build(leaves.first(middle), offset, longest_part);
     const NodeId high = build(leaves.subspan(middle), offset + middle, longest_part);
-    return at_least(pieces_[offset + middle].start, high, low);
+    return at_least(pieces_[offset + middle].start, high, low, Likely::unknown);
   }
 
  private:
@@ -40,12 +40,20 @@ class TreeBuilder {
     if (step.kind == PlanStep::Kind::decided) return leaves[step.at].to;
     const std::uint32_t start = pieces_[offset + step.at].start;
     if (step.kind == PlanStep::Kind::equal) {
-      const NodeId rest = follow(plan, TreePlan::without(row, step.at), leaves, offset);
-      return builder_.test(subject_, Compare::eq, start, leaves[step.at].to, rest);
+      const LeafRow others = TreePlan::without(row, step.at);
+      const NodeId rest = follow(plan, others, leaves, offset);
+      return builder_.test(subject_, Compare::eq, start, leaves[step.at].to, rest,
+                           likelier(leaves[step.at].weight, plan.weight(others)));
     }
-    const NodeId low = follow(plan, TreePlan::below(row, step.at), leaves, offset);
-    const NodeId high = follow(plan, TreePlan::from(row, step.at), leaves, offset);
-    return at_least(start, high, low);
+    const LeafRow below = TreePlan::below(row, step.at);
+    const LeafRow above = TreePlan::from(row, step.at);
+    const NodeId low = follow(plan, below, leaves, offset);
+    const NodeId high = follow(plan, above, leaves, offset);
+    return at_least(start, high, low, likelier(plan.weight(above), plan.weight(below)));
+  }
+
+  [[nodiscard]] static Likely likelier(std::uint64_t yes, std::uint64_t no) {
+    return yes < no ? Likely::no : Likely::yes;
   }
 
   /// Where both sides weigh about the same.
@@ -59,15 +67,15 @@ class TreeBuilder {
   }
 
   /// (value >= bound), in the cheapest form.
-  NodeId at_least(std::uint32_t bound, NodeId yes, NodeId no) {
+  NodeId at_least(std::uint32_t bound, NodeId yes, NodeId no, Likely likely) {
     const std::uint32_t mask = subject_.mask;
     if (bound == next_within(1, mask)) {
       const MaskedWord plain{.word = subject_.word};
-      if (mask == no_mask) return builder_.test(plain, Compare::eq, 0, no, yes);
-      return builder_.test(plain, Compare::set, mask, yes, no);
+      if (mask == no_mask) return builder_.test(plain, Compare::eq, 0, no, yes, inverted(likely));
+      return builder_.test(plain, Compare::set, mask, yes, no, likely);
     }
-    if (bound == mask) return builder_.test(subject_, Compare::eq, mask, yes, no);
-    return builder_.test(subject_, Compare::ge, bound, yes, no);
+    if (bound == mask) return builder_.test(subject_, Compare::eq, mask, yes, no, likely);
+    return builder_.test(subject_, Compare::ge, bound, yes, no, likely);
   }
 
   DagBuilder& builder_;

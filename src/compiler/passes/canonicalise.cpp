@@ -8,6 +8,7 @@ Node inverted(Node node, Compare compare, std::uint32_t k) {
   node.compare = compare;
   node.k = k;
   std::swap(node.yes, node.no);
+  node.likely = callgate::inverted(node.likely);
   return node;
 }
 
@@ -43,8 +44,7 @@ DecisionDag canonicalise(const DecisionDag& dag) {
   return rebuild(dag, [](DagBuilder& builder, const Node& node) {
     if (node.kind == Node::Kind::returns) return builder.returns(node.k);
     if (node.kind == Node::Kind::entry) return builder.entry(node.yes);
-    const Node test = canonical(node);
-    return builder.test(test.subject, test.compare, test.k, test.yes, test.no);
+    return builder.test(canonical(node));
   });
 }
 

@@ -34,7 +34,7 @@ DecisionDag drop_redundant(const DecisionDag& dag) {
     Facts if_false;
     if_false.learn(node, false);
     if (comes_by(builder, node.yes, node.no, if_false)) return node.yes;
-    return builder.test(node.subject, node.compare, node.k, node.yes, node.no);
+    return builder.test(node);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "compiler/intervals.h"
+#include "compiler/passes/passes.h"
 #include "dag_walk.h"
 #include "random_policy.h"
 
@@ -81,6 +82,32 @@ TEST(BuildTree, SmallCases) {
   ASSERT_EQ(shape_of(bits).tests, 1u);
   EXPECT_EQ(bits.nodes[0].compare, Compare::set);
   EXPECT_EQ(bits.nodes[0].subject.mask, no_mask);
+}
+
+TEST(BuildTree, TheLikelierWayIsLaidBehindItsTest) {
+  const auto laid = [](const std::vector<std::uint64_t>& weights) {
+    DagBuilder builder;
+    std::vector<Piece> pieces;
+    // Each range leads to a test of its own, which can be laid anywhere.
+    for (std::uint32_t i = 0; i < weights.size(); ++i) {
+      const NodeId own =
+          builder.test({.word = 4}, Compare::ge, i + 2, builder.returns(1), builder.returns(2));
+      pieces.push_back({i * 10, own});
+    }
+    const NodeId root = build_tree(builder, {}, pieces, {.pieces = weights, .per_test = 1});
+    return builder.finish(root, {}, {});
+  };
+  const DecisionDag low = laid({9, 1});
+  EXPECT_EQ(low.nodes[0].no, 1u) << print(low);
+  const DecisionDag high = laid({1, 9});
+  EXPECT_EQ(high.nodes[0].yes, 1u) << print(high);
+  // What is likely is no part of a node, and survives the passes.
+  EXPECT_EQ(passes::optimise(low).nodes[0].no, 1u);
+  DagBuilder builder;
+  const NodeId one = builder.returns(1);
+  const NodeId other = builder.returns(2);
+  EXPECT_EQ(builder.test({}, Compare::ge, 3, one, other, Likely::no),
+            builder.test({}, Compare::ge, 3, one, other, Likely::yes));
 }
 
 TEST(BuildTree, DepthIsLogarithmic) {

@@ -8,11 +8,11 @@
 
 #include "callgate/base/file.h"
 #include "callgate/formats/builtin.h"
+#include "callgate/formats/call.h"
 #include "callgate/formats/systemd.h"
 #include "callgate/formats/text.h"
 #include "callgate/kernel/constants.h"
 #include "callgate/supervise/read_filters.h"
-#include "cli/call_expression.h"
 
 namespace callgate::cli {
 namespace {
@@ -67,14 +67,15 @@ Result<LoadedSource> read_raw(std::string_view bytes, const std::string&,
   return fail(std::move(error));
 }
 
-/// Flags of seccomp(2) by their names in OCI profiles; those that are none it has have been reported.
+/// Flags of seccomp(2) by their names in OCI profiles; those that are none it has have been
+/// reported.
 std::uint32_t flag_bits(std::span<const std::string> names) {
   std::uint32_t bits = 0;
-  for (const auto& [name, bit] : {std::pair{"SECCOMP_FILTER_FLAG_TSYNC", uapi::flag_tsync},
-                                  {"SECCOMP_FILTER_FLAG_LOG", uapi::flag_log},
-                                  {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", uapi::flag_spec_allow},
-                                  {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
-                                   uapi::flag_wait_killable_recv}})
+  for (const auto& [name, bit] :
+       {std::pair{"SECCOMP_FILTER_FLAG_TSYNC", uapi::flag_tsync},
+        {"SECCOMP_FILTER_FLAG_LOG", uapi::flag_log},
+        {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", uapi::flag_spec_allow},
+        {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", uapi::flag_wait_killable_recv}})
     if (std::find(names.begin(), names.end(), name) != names.end()) bits |= bit;
   return bits;
 }

@@ -7,7 +7,7 @@
 #include <span>
 #include <tuple>
 
-#include "cli/call_expression.h"
+#include "callgate/formats/call.h"
 #include "cli/meaning_json.h"
 
 namespace callgate::cli {

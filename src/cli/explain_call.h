@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "callgate/compiler/compile.h"
+#include "callgate/formats/call.h"
 #include "callgate/kernel/release.h"
 #include "callgate/meaning/survey.h"
 #include "callgate/policy/evaluate.h"
-#include "cli/call_expression.h"
 #include "cli/program_json.h"
 #include "cli/sources.h"
 

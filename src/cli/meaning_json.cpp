@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "callgate/bpf/assembly.h"
+#include "callgate/formats/call.h"
 #include "callgate/formats/text.h"
-#include "cli/call_expression.h"
 
 namespace callgate::cli {
 

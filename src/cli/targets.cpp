@@ -6,14 +6,15 @@
 #include <array>
 
 #include "callgate/bpf/assembly.h"
+#include "callgate/formats/call.h"
 #include "callgate/formats/oci_write.h"
 #include "callgate/formats/systemd.h"
 #include "callgate/formats/text.h"
 #include "callgate/meaning/difference.h"
 #include "callgate/meaning/lift.h"
 #include "callgate/policy/evaluate.h"
-#include "cli/call_expression.h"
 #include "cli/compilation_json.h"
+#include "cli/frequencies.h"
 #include "cli/meaning_json.h"
 #include "cli/output_forms.h"
 
@@ -185,6 +186,7 @@ void add_target_options(CLI::App& command, TargetOptions& options) {
           "--approximate", options.approximate,
           "for --to oci and systemd: stricter refuses what cannot be expressed, and says so")
       ->check(CLI::IsMember({"stricter"}));
+  add_frequencies_option(command, options.frequencies);
 }
 
 tl::unexpected<NotWritten> not_written(Error error, int code) {
@@ -205,7 +207,10 @@ Written write_policy(const TargetOptions& options, const LoadedSource& source,
     report(notes);
     return express({options, policy, std::move(arches), context}, source);
   }
-  auto made = compile_source(source, {.arches = std::move(arches)});
+  auto frequencies = load_frequencies(options.frequencies);
+  if (!frequencies) return not_written(std::move(frequencies).error());
+  auto made =
+      compile_source(source, {.arches = std::move(arches), .frequencies = *std::move(frequencies)});
   if (!made) return not_written(std::move(made).error());
   report(notes);
   report(made->diagnostics);

@@ -15,9 +15,10 @@ struct TargetOptions {
   std::string to;
   std::string runtime = "runc";
   std::string approximate;
+  std::string frequencies;  ///< path of a file of counts, for targets that hold a program
 };
 
-/// Adds --to, --runtime and --approximate.
+/// Adds --to, --runtime, --approximate and --frequencies.
 void add_target_options(CLI::App& command, TargetOptions& options);
 
 /// Why nothing was written, and with which exit code: exit_no where the target cannot say what the

@@ -1,4 +1,0 @@
-// Where the verbs find it.
-#pragma once
-
-#include "callgate/formats/call.h"

@@ -76,16 +76,16 @@ void find_uncached(const Facts& facts, Findings& out) {
          .subject = "cache",
          .witness = witness_of(facts, first_lost->witness),
          .fix = "`callgate convert ... --to raw` writes a program that keeps them cached"});
-  if (first_tested != nullptr)
-    out.push_back(
-        {.id = "cache-arguments",
-         .severity = hot.empty() ? Severity::note : Severity::warning,
-         .message = fmt::format("{} run through the filter each time: arguments are tested",
-                                list_of(hot.empty() ? tested : hot)),
-         .subject = "cache",
-         .place = facts.place_of(*first_tested),
-         .witness = witness_of(facts, first_tested->witness),
-         .fix = "allow without a condition what is made often"});
+  if (first_tested == nullptr) return;
+  const auto& named = hot.empty() ? tested : hot;
+  out.push_back({.id = "cache-arguments",
+                 .severity = hot.empty() ? Severity::note : Severity::warning,
+                 .message = fmt::format("{} {} through the filter each time: arguments are tested",
+                                        list_of(named), named.size() == 1 ? "runs" : "run"),
+                 .subject = "cache",
+                 .place = facts.place_of(*first_tested),
+                 .witness = witness_of(facts, first_tested->witness),
+                 .fix = "allow without a condition what is made often"});
 }
 
 }  // namespace callgate::findings

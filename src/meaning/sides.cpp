@@ -88,7 +88,8 @@ namespace {
 Diagram same_return_diagram(std::span<const ListItem> items, ConditionDiagrams& conditions,
                             Question& question, Diagram result) {
   std::vector<Diagram> tests;
-  for (const ListItem& item : items) tests.push_back(conditions.of(item.condition));
+  // Else from the last to the first, as a chain of tests in a program is run.
+  for (std::size_t i = items.size(); i-- > 0;) tests.push_back(conditions.of(items[i].condition));
   const MeaningStore& store = question.store;
   std::stable_sort(tests.begin(), tests.end(),
                    [&](Diagram a, Diagram b) { return store.level(a) > store.level(b); });

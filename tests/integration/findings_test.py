@@ -5,7 +5,7 @@ import os
 import re
 import unittest
 
-from harness import SOURCE, callgate, scratch
+from harness import SOURCE, callgate, main, scratch
 
 DOCS = os.path.join(SOURCE, "docs", "findings.md")
 SHARED = os.environ.get("CALLGATE_SHARED") or os.path.join(SOURCE, "..", "shared")
@@ -278,4 +278,4 @@ class Mending(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -46,7 +46,7 @@ def oci(**changes):
     profile = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1,
                "architectures": ["SCMP_ARCH_X86_64"],
                "syscalls": [{"names": ["read", "socket"], "action": "SCMP_ACT_ALLOW",
-                             "args": [{"index": 0, "value": 1, "valueTwo": 0,
+                             "args": [{"index": 0, "value": 40, "valueTwo": 0,
                                        "op": "SCMP_CMP_EQ"}]}]}
     profile.update(changes)
     return json.dumps(profile).encode()

@@ -399,9 +399,9 @@ void Importer::rule(const SectionRule& rule) {
 
 void Importer::check_overlaps() {
   for (const auto& [key, uses] : uses_) {
-    const bool is_one_action = std::all_of(uses.begin(), uses.end(), [&](const Use& each) {
-      return each.action == uses.front().action;
-    });
+    const bool is_one_action = std::all_of(
+        uses.begin(), uses.end(),
+        [first = uses.front().action](const Use& each) { return each.action == first; });
     if (is_one_action || is_decided(key.first, *find_syscall(key.first, key.second))) continue;
     for (std::size_t i = 1; i < uses.size(); ++i) {
       const Use& later = uses[i];

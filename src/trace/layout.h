@@ -89,15 +89,29 @@ void store(char* bytes, Number value) noexcept {
   for (std::size_t i = 0; i < 6; ++i) bits |= static_cast<std::uint32_t>(call.args[i]) << (4 * i);
   return bits;
 }
-/// False if the bits say nothing that there is.
+/// What a word holds of which so much is known: the rest is 0, or 1 of a pointer that is not null.
+[[nodiscard]] inline std::uint64_t known_part(std::uint64_t word, Known known) noexcept {
+  switch (known) {
+    case Known::all: return word;
+    case Known::low32: return word & 0xffffffff;
+    case Known::low16: return word & 0xffff;
+    case Known::not_null: return 1;
+    case Known::nothing: break;
+  }
+  return 0;
+}
+/// False if the bits say nothing that there is, or a word holds what is not known. The instruction
+/// pointer is known or not.
 [[nodiscard]] inline bool set_known(PartialCall& call, std::uint32_t bits) noexcept {
   if (bits >> 28 != 0) return false;
   for (std::size_t i = 0; i < 7; ++i) {
     const std::uint32_t known = bits >> (4 * i) & 15;
     if (known >= known_count) return false;
+    const std::uint64_t word = i < 6 ? call.data.args[i] : call.data.instruction_pointer;
+    if (known_part(word, static_cast<Known>(known)) != word) return false;
     (i < 6 ? call.args[i] : call.instruction_pointer) = static_cast<Known>(known);
   }
-  return true;
+  return call.instruction_pointer == Known::all || call.instruction_pointer == Known::nothing;
 }
 
 }  // namespace callgate::tracing

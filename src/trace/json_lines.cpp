@@ -10,7 +10,7 @@
 #include "callgate/abi/constants.h"
 #include "callgate/abi/syscalls.h"
 #include "callgate/trace/write.h"
-#include "trace/dictionary.h"
+#include "trace/line_reader.h"
 #include "trace/readers.h"
 
 namespace callgate::tracing {
@@ -33,19 +33,11 @@ std::optional<std::uint64_t> number_of(const Json& value) {
   return number;
 }
 
-class JsonLinesReader : public TraceReader {
+class JsonLinesReader final : public LineReader {
  public:
   JsonLinesReader(Input input, const TraceOptions& options)
-      : input_(std::move(input)), arch_(options.arch) {}
+      : LineReader(std::move(input)), arch_(options.arch) {}
 
-  Result<bool> next(TraceBlock& block) override {
-    builder_.begin();
-    while (!done_ && !builder_.is_full()) CALLGATE_CHECK(next_line());
-    block = builder_.block();
-    return !builder_.is_empty();
-  }
-  TraceEnd end() const override { return end_; }
-  std::uint64_t offset() const noexcept override { return input_.offset(); }
   TraceForm form() const noexcept override { return TraceForm::json_lines; }
 
  private:
@@ -53,7 +45,7 @@ class JsonLinesReader : public TraceReader {
     return fail(input_.error_in_line(message, std::move(hint)));
   }
 
-  Result<void> next_line() {
+  Result<void> next_line() override {
     const std::uint64_t at = input_.offset();
     CALLGATE_TRY(const auto line, input_.line());
     if (!line) {
@@ -191,11 +183,7 @@ class JsonLinesReader : public TraceReader {
     return number.has_value();
   }
 
-  Input input_;
   Arch arch_;
-  BlockBuilder builder_;
-  TraceEnd end_;
-  bool done_ = false;
 };
 
 std::string word_text(std::uint64_t word, Known known) {

@@ -9,7 +9,7 @@
 #include <charconv>
 #include <unordered_map>
 
-#include "trace/dictionary.h"
+#include "trace/line_reader.h"
 #include "trace/readers.h"
 #include "trace/strace_call.h"
 #include "trace/strace_line.h"
@@ -29,23 +29,15 @@ struct Unfinished {
   std::uint64_t line = 0;
 };
 
-class StraceReader : public TraceReader {
+class StraceReader final : public LineReader {
  public:
   StraceReader(Input input, const TraceOptions& options)
-      : input_(std::move(input)), native_(options.arch) {}
+      : LineReader(std::move(input)), native_(options.arch) {}
 
-  Result<bool> next(TraceBlock& block) override {
-    builder_.begin();
-    while (!done_ && !builder_.is_full()) CALLGATE_CHECK(next_line());
-    block = builder_.block();
-    return !builder_.is_empty();
-  }
-  TraceEnd end() const override { return end_; }
-  std::uint64_t offset() const noexcept override { return input_.offset(); }
   TraceForm form() const noexcept override { return TraceForm::strace; }
 
  private:
-  Result<void> next_line() {
+  Result<void> next_line() override {
     CALLGATE_TRY(const auto line, input_.line());
     if (!line) return finish();
     std::string_view rest = *line;
@@ -228,15 +220,11 @@ class StraceReader : public TraceReader {
     }
   }
 
-  Input input_;
   Arch native_;
-  BlockBuilder builder_;
   std::unordered_map<std::uint32_t, Unfinished> unfinished_;  ///< by thread
   std::unordered_map<std::uint32_t, Arch> modes_;             ///< by thread
   std::optional<Arch> last_mode_;
   bool proven_ = false;
-  bool done_ = false;
-  TraceEnd end_;
 };
 
 }  // namespace
